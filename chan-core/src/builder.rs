@@ -1,0 +1,148 @@
+//! Making a channel with more than a capacity.
+
+use std::borrow::Cow;
+use std::panic::Location;
+
+use crate::chan::Chan;
+use crate::handle;
+use crate::header::{Birth, Manners};
+use crate::receiver::Receiver;
+use crate::sender::Sender;
+
+/// Makes channels with a name.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::Builder;
+///
+/// let (tx, rx) = Builder::new().capacity(16).name("configmaps").channel();
+/// tx.send(1).unwrap();
+/// assert_eq!(rx.recv(), Ok(1));
+///
+/// let done = Builder::new().name("done").chan::<()>();
+/// done.close();
+/// assert_eq!(done.recv(), None);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder makes nothing until it is asked to"]
+pub struct Builder {
+    capacity: usize,
+    name: Option<Cow<'static, str>>,
+}
+
+impl Builder {
+    /// An unbuffered channel without a name, until told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Builder::new().chan::<u8>();
+    /// assert_eq!(chan.capacity(), 0);
+    /// ```
+    pub fn new() -> Self {
+        Builder::default()
+    }
+
+    /// How many values the channel holds while nobody receives them. 0 makes
+    /// every send wait for its receiver.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Builder::new().capacity(3).chan::<u8>();
+    /// assert_eq!(chan.capacity(), 3);
+    /// ```
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// The name that reports show.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let shard = 3;
+    /// let (_tx, rx) = chan_core::Builder::new()
+    ///     .name(format!("shard-{shard}"))
+    ///     .channel::<u8>();
+    /// assert!(format!("{rx:?}").contains("shard-3"));
+    /// ```
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A channel with Rust's manners.
+    ///
+    /// # Panics
+    ///
+    /// `makechan: size out of range` if the buffer cannot be had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = chan_core::Builder::new().capacity(1).channel();
+    /// tx.send("hello").unwrap();
+    /// assert_eq!(rx.recv(), Ok("hello"));
+    /// ```
+    #[track_caller]
+    pub fn channel<T>(self) -> (Sender<T>, Receiver<T>) {
+        let birth = self.birth(Manners::Rust, Location::caller());
+        let (tx, rx) = handle::make(birth).split();
+        (Sender::from_handle(tx), Receiver::from_handle(rx))
+    }
+
+    /// A channel with Go's manners.
+    ///
+    /// # Panics
+    ///
+    /// `makechan: size out of range` if the buffer cannot be had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Builder::new().capacity(1).chan();
+    /// chan.send("hello");
+    /// assert_eq!(chan.recv(), Some("hello"));
+    /// ```
+    #[track_caller]
+    pub fn chan<T>(self) -> Chan<T> {
+        let birth = self.birth(Manners::Go, Location::caller());
+        Chan::from_handle(handle::make(birth))
+    }
+
+    /// A channel with Go's manners that says it was born elsewhere.
+    pub(crate) fn chan_at<T>(self, site: &'static Location<'static>) -> Chan<T> {
+        Chan::from_handle(handle::make(self.birth(Manners::Go, site)))
+    }
+
+    fn birth(self, manners: Manners, site: &'static Location<'static>) -> Birth {
+        Birth {
+            site,
+            name: self.name,
+            manners,
+            capacity: self.capacity,
+        }
+    }
+}
+
+/// A channel of capacity `capacity` with Rust's manners. With 0, every send
+/// waits for its receiver.
+///
+/// # Panics
+///
+/// `makechan: size out of range` if the buffer cannot be had.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(0);
+/// std::thread::spawn(move || tx.send(42).unwrap());
+/// assert_eq!(rx.recv(), Ok(42));
+/// ```
+#[track_caller]
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    Builder::new().capacity(capacity).channel()
+}

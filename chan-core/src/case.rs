@@ -1,0 +1,643 @@
+//! One alternative of a wait: an armed send or receive, with everything it
+//! needs while it waits.
+//!
+//! A case is made by a face ([`RecvArm`], [`SendArm`]), owned by a
+//! [`Selection`](crate::selection::Selection), and gives its result with
+//! [`RecvCase::take`] or [`SendCase::take`] after it has won. Engines see it
+//! without its types, as an [`Arm`].
+//!
+//! C1  A case whose waiter is linked does not move and does not end: its
+//!     `Selection` is pinned and withdraws it first.
+//! C2  The slot belongs to the owner unless the waiter is linked; then to the
+//!     one who claims it, until the party is done.
+
+use std::cell::{Cell, OnceCell};
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::error::{RecvError, SendError};
+use crate::hchan::{Hchan, Received, Sent, Slot};
+use crate::header::{Guard, Header};
+use crate::parker::{Party, Wake};
+use crate::ring::Comeback;
+use crate::sync::UnsafeCell;
+use crate::waitq::{Direction, Outcome, Waiter};
+use crate::{handle, nil, watch};
+
+/// An operand of a receive case: a receiver, a channel, a view of one, or an
+/// optional one of these, `None` being nil.
+pub trait RecvArm<'a> {
+    /// The element.
+    type Item: 'a;
+    /// How results are said.
+    type Face: RecvFace<Self::Item>;
+
+    /// Arms a receive. A nil operand makes a case that is never ready.
+    #[track_caller]
+    fn arm(self) -> RecvCase<'a, Self::Item, Self::Face>;
+}
+
+/// An operand of a send case, as [`RecvArm`] is one of a receive.
+pub trait SendArm<'a> {
+    /// The element.
+    type Item: 'a;
+    /// How results are said.
+    type Face: SendFace<Self::Item>;
+
+    /// Arms a send. A nil operand makes a case that is never ready.
+    #[track_caller]
+    fn arm(self, value: Self::Item) -> SendCase<'a, Self::Item, Self::Face>;
+}
+
+impl<'a, 'b: 'a, R> RecvArm<'a> for &'a &'b R
+where
+    &'a R: RecvArm<'a>,
+{
+    type Item = <&'a R as RecvArm<'a>>::Item;
+    type Face = <&'a R as RecvArm<'a>>::Face;
+
+    fn arm(self) -> RecvCase<'a, Self::Item, Self::Face> {
+        RecvArm::arm(*self)
+    }
+}
+
+impl<'a, R> RecvArm<'a> for &'a Option<R>
+where
+    &'a R: RecvArm<'a>,
+{
+    type Item = <&'a R as RecvArm<'a>>::Item;
+    type Face = <&'a R as RecvArm<'a>>::Face;
+
+    fn arm(self) -> RecvCase<'a, Self::Item, Self::Face> {
+        match self {
+            Some(operand) => operand.arm(),
+            None => RecvCase::new(None, Location::caller()),
+        }
+    }
+}
+
+impl<'a, 'b: 'a, S> SendArm<'a> for &'a &'b S
+where
+    &'a S: SendArm<'a>,
+{
+    type Item = <&'a S as SendArm<'a>>::Item;
+    type Face = <&'a S as SendArm<'a>>::Face;
+
+    fn arm(self, value: Self::Item) -> SendCase<'a, Self::Item, Self::Face> {
+        SendArm::arm(*self, value)
+    }
+}
+
+impl<'a, S> SendArm<'a> for &'a Option<S>
+where
+    &'a S: SendArm<'a>,
+{
+    type Item = <&'a S as SendArm<'a>>::Item;
+    type Face = <&'a S as SendArm<'a>>::Face;
+
+    fn arm(self, value: Self::Item) -> SendCase<'a, Self::Item, Self::Face> {
+        match self {
+            Some(operand) => operand.arm(value),
+            None => SendCase::new(None, value, Location::caller()),
+        }
+    }
+}
+
+/// How a face says what it received.
+pub trait RecvFace<T> {
+    /// The result of a receive.
+    type Out;
+    /// A value came.
+    fn value(value: T) -> Self::Out;
+    /// The channel is closed and drained.
+    fn closed() -> Self::Out;
+}
+
+/// How a face says what became of a send.
+pub trait SendFace<T> {
+    /// The result of a send.
+    type Out;
+    /// The value went over.
+    fn sent() -> Self::Out;
+    /// The channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// `send on closed channel`, for [`GoFace`].
+    #[track_caller]
+    fn closed(value: T, closed: Closed<'_>) -> Self::Out;
+}
+
+/// Results as [`Receiver`](crate::Receiver) and [`Sender`](crate::Sender)
+/// give them.
+#[derive(Debug)]
+pub enum RustFace {}
+
+/// Results as [`Chan`](crate::Chan) gives them.
+#[derive(Debug)]
+pub enum GoFace {}
+
+impl<T> RecvFace<T> for RustFace {
+    type Out = Result<T, RecvError>;
+
+    fn value(value: T) -> Self::Out {
+        Ok(value)
+    }
+
+    fn closed() -> Self::Out {
+        Err(RecvError)
+    }
+}
+
+impl<T> RecvFace<T> for GoFace {
+    type Out = Option<T>;
+
+    fn value(value: T) -> Self::Out {
+        Some(value)
+    }
+
+    fn closed() -> Self::Out {
+        None
+    }
+}
+
+impl<T> SendFace<T> for RustFace {
+    type Out = Result<(), SendError<T>>;
+
+    fn sent() -> Self::Out {
+        Ok(())
+    }
+
+    fn closed(value: T, _: Closed<'_>) -> Self::Out {
+        Err(SendError(value))
+    }
+}
+
+impl<T> SendFace<T> for GoFace {
+    type Out = ();
+
+    fn sent() {}
+
+    fn closed(value: T, closed: Closed<'_>) {
+        // Dropped first: a destructor that panics must not meet our panic.
+        drop(value);
+        panic!("{}", closed.text());
+    }
+}
+
+/// The send that met a closed channel.
+pub struct Closed<'a> {
+    text: &'a dyn Fn() -> String,
+}
+
+impl Closed<'_> {
+    /// Tells the watcher and makes Go's text, with the line of the close.
+    fn text(&self) -> String {
+        (self.text)()
+    }
+}
+
+impl std::fmt::Debug for Closed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Closed")
+    }
+}
+
+/// A case without its types, as engines handle it.
+#[derive(Clone, Copy)]
+pub(crate) struct Arm<'c>(&'c dyn Erased);
+
+/// The operations of a case that need no type.
+trait Erased {
+    fn header(&self) -> &Header;
+    /// Does the operation if it can be done now. `guard` is of `header()`.
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake>;
+    fn waiter(&self) -> &OnceCell<Waiter>;
+    fn slot(&self) -> NonNull<()>;
+    fn direction(&self) -> Direction;
+    fn site(&self) -> &'static Location<'static>;
+    /// It won while it waited.
+    fn settle(&self, outcome: Outcome);
+    /// It won while it waited, but its result is not wanted.
+    fn abandon(&self);
+}
+
+impl<'c> Arm<'c> {
+    #[inline]
+    pub(crate) fn header(&self) -> &'c Header {
+        self.0.header()
+    }
+
+    #[inline]
+    pub(crate) fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+        self.0.attempt(guard)
+    }
+
+    pub(crate) fn settle(&self, outcome: Outcome) {
+        self.0.settle(outcome);
+    }
+
+    pub(crate) fn abandon(&self) {
+        self.0.abandon();
+    }
+
+    /// Queues the case.
+    ///
+    /// # Safety
+    ///
+    /// `guard` is of `header()`. The case and the party stay where they are
+    /// until the case is withdrawn (C1).
+    pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
+        let waiter = self.0.waiter().get_or_init(|| {
+            let party = NonNull::from(party);
+            let (slot, direction, site) = (self.0.slot(), self.0.direction(), self.0.site());
+            Waiter::new(party, slot, direction, index, site)
+        });
+        // SAFETY: the caller's promise; the case parks once.
+        unsafe { guard.park(NonNull::from(waiter)) };
+    }
+
+    /// The waiter of a case that has parked.
+    pub(crate) fn waiter(&self) -> &'c Waiter {
+        self.0.waiter().get().expect("the case has parked")
+    }
+}
+
+/// An armed receive.
+pub struct RecvCase<'a, T, F> {
+    chan: Option<&'a Hchan<T>>,
+    site: &'static Location<'static>,
+    waiter: OnceCell<Waiter>,
+    slot: Slot<T>,
+    got: Cell<Got<T>>,
+    face: PhantomData<fn() -> F>,
+}
+
+/// What a receive case has got.
+enum Got<T> {
+    /// Nothing, or its result has been taken.
+    Nothing,
+    /// A value that a sender put into the slot.
+    InSlot,
+    Value(T),
+    /// Boxed because it came back that way.
+    Returned(Box<Comeback<T>>),
+    Closed,
+}
+
+// SAFETY: the pointers in `waiter` are to the case itself and its party, which
+// move together; the value may cross threads as `T: Send`.
+unsafe impl<T: Send, F> Send for RecvCase<'_, T, F> {}
+
+impl<'a, T, F> RecvCase<'a, T, F> {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: &'static Location<'static>) -> Self {
+        RecvCase {
+            chan,
+            site,
+            waiter: OnceCell::new(),
+            slot: UnsafeCell::new(MaybeUninit::uninit()),
+            got: Cell::new(Got::Nothing),
+            face: PhantomData,
+        }
+    }
+}
+
+impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
+    /// The result of a case that has won.
+    fn take(&self) -> F::Out {
+        match self.got.replace(Got::Nothing) {
+            Got::Value(value) => F::value(value),
+            Got::Returned(node) => F::value(node.into_value()),
+            // SAFETY: `settle` saw that the value moved in, and it is read
+            // once: `got` says Nothing now. The waiter is linked no more.
+            Got::InSlot => F::value(unsafe { self.slot.with(|slot| slot.assume_init_read()) }),
+            Got::Closed => F::closed(),
+            Got::Nothing => unreachable!("only a case that has won is asked, once"),
+        }
+    }
+}
+
+impl<T, F> Erased for RecvCase<'_, T, F> {
+    #[inline]
+    fn header(&self) -> &Header {
+        match self.chan {
+            Some(chan) => chan.header(),
+            None => nil::header(),
+        }
+    }
+
+    #[inline]
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+        let (got, wake) = match self.chan?.op(guard).recv() {
+            Received::Value(value, wake) => (Got::Value(value), wake),
+            Received::Returned(node) => (Got::Returned(node), Wake::None),
+            Received::Closed => (Got::Closed, Wake::None),
+            Received::Empty => return None,
+        };
+        self.got.set(got);
+        Some(wake)
+    }
+
+    fn waiter(&self) -> &OnceCell<Waiter> {
+        &self.waiter
+    }
+
+    fn slot(&self) -> NonNull<()> {
+        NonNull::from(&self.slot).cast()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Recv
+    }
+
+    fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
+    fn settle(&self, outcome: Outcome) {
+        self.got.set(match outcome {
+            Outcome::Moved => Got::InSlot,
+            _ => Got::Closed,
+        });
+    }
+
+    fn abandon(&self) {
+        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
+            return;
+        };
+        let node = Comeback::empty();
+        let mut guard = chan.header().lock();
+        // SAFETY: ours, of this channel, and done: the value moved in, and is
+        // taken out once. Leaving the queue and giving back are one step, so
+        // that a watcher never sees the value nowhere.
+        let (value, ticket) = unsafe {
+            let ticket = waiter.ticket();
+            guard.withdraw(NonNull::from(waiter));
+            (self.slot.with(|slot| slot.assume_init_read()), ticket)
+        };
+        let (wake, node) = chan.op(&mut guard).give_back(value, ticket, node);
+        drop(guard);
+        drop(node);
+        wake.fire();
+    }
+}
+
+impl<T, F> Drop for RecvCase<'_, T, F> {
+    fn drop(&mut self) {
+        if let Got::InSlot = self.got.replace(Got::Nothing) {
+            // SAFETY: moved in, never taken.
+            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
+        }
+    }
+}
+
+/// An armed send.
+pub struct SendCase<'a, T, F> {
+    chan: Option<&'a Hchan<T>>,
+    site: &'static Location<'static>,
+    waiter: OnceCell<Waiter>,
+    slot: Slot<T>,
+    state: Cell<Sending>,
+    face: PhantomData<fn() -> F>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// The value is in the slot.
+    Armed,
+    /// The value has gone over, or was taken out.
+    Gone,
+    /// The channel is closed; the value is in the slot.
+    Closed,
+}
+
+// SAFETY: as for RecvCase.
+unsafe impl<T: Send, F> Send for SendCase<'_, T, F> {}
+
+impl<'a, T, F> SendCase<'a, T, F> {
+    pub(crate) fn new(
+        chan: Option<&'a Hchan<T>>,
+        value: T,
+        site: &'static Location<'static>,
+    ) -> Self {
+        SendCase {
+            chan,
+            site,
+            waiter: OnceCell::new(),
+            slot: UnsafeCell::new(MaybeUninit::new(value)),
+            state: Cell::new(Sending::Armed),
+            face: PhantomData,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The value is in the slot and the slot is ours (C2); the state is set
+    /// anew, or the value put back.
+    unsafe fn take_value(&self) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { self.slot.with(|slot| slot.assume_init_read()) }
+    }
+
+    fn put_back(&self, value: T) {
+        // SAFETY: called with the slot ours and empty.
+        unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
+    }
+}
+
+impl<T, F: SendFace<T>> SendCase<'_, T, F> {
+    /// The result of a case that has won.
+    #[track_caller]
+    fn take(&self) -> F::Out {
+        match self.state.replace(Sending::Gone) {
+            Sending::Gone => F::sent(),
+            Sending::Closed => {
+                // SAFETY: in the slot, and the state says Gone now.
+                let value = unsafe { self.take_value() };
+                let chan = self.chan.expect("nil is never closed");
+                let misuse = watch::Misuse::SendAfterClose;
+                let text = || handle::misuse(chan, misuse, self.site);
+                F::closed(value, Closed { text: &text })
+            }
+            Sending::Armed => unreachable!("only a case that has won is asked"),
+        }
+    }
+}
+
+impl<T, F> Erased for SendCase<'_, T, F> {
+    #[inline]
+    fn header(&self) -> &Header {
+        match self.chan {
+            Some(chan) => chan.header(),
+            None => nil::header(),
+        }
+    }
+
+    #[inline]
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+        let chan = self.chan?;
+        // SAFETY: a case that attempts is not linked, and holds its value.
+        let value = unsafe { self.take_value() };
+        match chan.op(guard).send(value) {
+            Sent::Done(wake) => {
+                self.state.set(Sending::Gone);
+                Some(wake)
+            }
+            Sent::Closed(value) => {
+                self.put_back(value);
+                self.state.set(Sending::Closed);
+                Some(Wake::None)
+            }
+            Sent::Full(value) => {
+                self.put_back(value);
+                None
+            }
+        }
+    }
+
+    fn waiter(&self) -> &OnceCell<Waiter> {
+        &self.waiter
+    }
+
+    fn slot(&self) -> NonNull<()> {
+        NonNull::from(&self.slot).cast()
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Send
+    }
+
+    fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
+    fn settle(&self, outcome: Outcome) {
+        self.state.set(match outcome {
+            Outcome::Moved => Sending::Gone,
+            _ => Sending::Closed,
+        });
+    }
+
+    fn abandon(&self) {
+        // A send that was taken from is complete; dropping it changes nothing.
+        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
+            return;
+        };
+        self.state.set(Sending::Gone);
+        // SAFETY: ours, and of this channel.
+        unsafe { chan.header().lock().withdraw(NonNull::from(waiter)) };
+    }
+}
+
+impl<T, F> Drop for SendCase<'_, T, F> {
+    fn drop(&mut self) {
+        if self.state.get() != Sending::Gone {
+            // SAFETY: the state says that the value is in the slot.
+            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
+        }
+    }
+}
+
+/// A list of cases whose types are known. It is made of [`Cons`] and [`End`]
+/// and owns its cases, so that whoever pins the list pins them.
+pub trait CaseList: sealed::Sealed {
+    /// The result of whichever case wins.
+    type Won;
+    /// How many cases there are.
+    const LEN: usize;
+
+    /// The result of case `index`, which has won.
+    ///
+    /// # Panics
+    ///
+    /// `send on closed channel`, if that is what the case is.
+    #[doc(hidden)]
+    #[track_caller]
+    fn take(&self, index: usize) -> Self::Won;
+}
+
+pub(crate) mod sealed {
+    use super::Arm;
+
+    /// Keeps foreign lists out: a list must own its cases.
+    #[allow(private_interfaces, reason = "nobody outside can call it")]
+    pub trait Sealed {
+        fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]);
+    }
+}
+
+/// The end of a list of cases.
+#[derive(Debug, Default)]
+pub struct End;
+
+/// A case in front of others.
+#[derive(Debug)]
+pub struct Cons<C, L>(pub C, pub L);
+
+/// Which case of a list has won, with its result.
+#[derive(Debug)]
+pub enum Won<A, B> {
+    /// The first.
+    This(A),
+    /// One of the others.
+    Next(B),
+}
+
+#[allow(private_interfaces, reason = "nobody outside can call it")]
+impl sealed::Sealed for End {
+    fn fill<'c>(&'c self, _: &mut [Option<Arm<'c>>]) {}
+}
+
+impl CaseList for End {
+    type Won = Infallible;
+    const LEN: usize = 0;
+
+    fn take(&self, _: usize) -> Infallible {
+        unreachable!("an index beyond the list")
+    }
+}
+
+macro_rules! list_of {
+    ($case:ident, $face:ident) => {
+        #[allow(private_interfaces, reason = "nobody outside can call it")]
+        impl<T, F, L: CaseList> sealed::Sealed for Cons<$case<'_, T, F>, L> {
+            #[inline]
+            fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
+                let (first, rest) = arms.split_first_mut().expect("one place per case");
+                *first = Some(Arm(&self.0));
+                self.1.fill(rest);
+            }
+        }
+
+        impl<T, F: $face<T>, L: CaseList> CaseList for Cons<$case<'_, T, F>, L> {
+            type Won = Won<F::Out, L::Won>;
+            const LEN: usize = 1 + L::LEN;
+
+            #[inline]
+            fn take(&self, index: usize) -> Self::Won {
+                match index {
+                    0 => Won::This(self.0.take()),
+                    _ => Won::Next(self.1.take(index - 1)),
+                }
+            }
+        }
+    };
+}
+
+list_of!(RecvCase, RecvFace);
+list_of!(SendCase, SendFace);
+
+impl<T, F> std::fmt::Debug for RecvCase<'_, T, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RecvCase({})", self.site)
+    }
+}
+
+impl<T, F> std::fmt::Debug for SendCase<'_, T, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SendCase({})", self.site)
+    }
+}

@@ -1,0 +1,256 @@
+//! What operations answer when they do not succeed.
+//!
+//! The names and meanings of crossbeam-channel where it has them, so that its
+//! users change a `use` line. An error of a send gives the value back. None
+//! needs `T: Debug`.
+
+use std::error::Error;
+use std::fmt;
+
+/// Defines an error that carries the value of a send.
+macro_rules! carries_value {
+    ($name:ident, $text:literal) => {
+        impl<T> $name<T> {
+            /// The value that was not sent.
+            pub fn into_inner(self) -> T {
+                self.0
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+
+        impl<T> fmt::Display for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+
+        impl<T> Error for $name<T> {}
+    };
+}
+
+/// Defines Display and Error of an error without a value.
+macro_rules! plain {
+    ($name:ty, $text:literal) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+
+        impl Error for $name {}
+    };
+}
+
+/// [`Sender::send`](crate::Sender::send) on a closed channel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+carries_value!(SendError, "sending on a closed channel");
+
+/// [`Sender::try_send`](crate::Sender::try_send) could not send at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// No room, and no receiver waits.
+    Full(T),
+    /// The channel is closed.
+    Disconnected(T),
+}
+
+/// [`Sender::send_timeout`](crate::Sender::send_timeout) gave up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The time is over.
+    Timeout(T),
+    /// The channel is closed.
+    Disconnected(T),
+}
+
+macro_rules! two_ways_to_fail {
+    ($name:ident, $first:ident, $first_text:literal) => {
+        impl<T> $name<T> {
+            /// The value that was not sent.
+            pub fn into_inner(self) -> T {
+                match self {
+                    $name::$first(value) | $name::Disconnected(value) => value,
+                }
+            }
+
+            /// Whether the channel is closed.
+            pub fn is_disconnected(&self) -> bool {
+                matches!(self, $name::Disconnected(_))
+            }
+        }
+
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $name::$first(_) => concat!(stringify!($first), "(..)"),
+                    $name::Disconnected(_) => "Disconnected(..)",
+                })
+            }
+        }
+
+        impl<T> fmt::Display for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $name::$first(_) => $first_text,
+                    $name::Disconnected(_) => "sending on a closed channel",
+                })
+            }
+        }
+
+        impl<T> Error for $name<T> {}
+
+        impl<T> From<SendError<T>> for $name<T> {
+            fn from(error: SendError<T>) -> Self {
+                $name::Disconnected(error.0)
+            }
+        }
+    };
+}
+
+two_ways_to_fail!(TrySendError, Full, "sending on a full channel");
+two_ways_to_fail!(SendTimeoutError, Timeout, "timed out waiting to send");
+
+impl<T> TrySendError<T> {
+    /// Whether there was merely no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, TrySendError::Full(_))
+    }
+}
+
+impl<T> SendTimeoutError<T> {
+    /// Whether the time was over.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, SendTimeoutError::Timeout(_))
+    }
+}
+
+/// [`Receiver::recv`](crate::Receiver::recv) on a closed and drained channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError;
+plain!(RecvError, "receiving on an empty and closed channel");
+
+/// [`Receiver::try_recv`](crate::Receiver::try_recv) got nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// Nothing to receive now.
+    Empty,
+    /// Closed and drained: nothing ever again.
+    Disconnected,
+}
+
+/// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) got nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvTimeoutError {
+    /// The time is over.
+    Timeout,
+    /// Closed and drained: nothing ever again.
+    Disconnected,
+}
+
+impl TryRecvError {
+    /// Whether there is merely nothing now.
+    pub fn is_empty(&self) -> bool {
+        *self == TryRecvError::Empty
+    }
+
+    /// Whether there will never be anything again.
+    pub fn is_disconnected(&self) -> bool {
+        *self == TryRecvError::Disconnected
+    }
+}
+
+impl RecvTimeoutError {
+    /// Whether the time was over.
+    pub fn is_timeout(&self) -> bool {
+        *self == RecvTimeoutError::Timeout
+    }
+
+    /// Whether there will never be anything again.
+    pub fn is_disconnected(&self) -> bool {
+        *self == RecvTimeoutError::Disconnected
+    }
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Empty => "receiving on an empty channel",
+            TryRecvError::Disconnected => "receiving on an empty and closed channel",
+        })
+    }
+}
+
+impl fmt::Display for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecvTimeoutError::Timeout => "timed out waiting to receive",
+            RecvTimeoutError::Disconnected => "receiving on an empty and closed channel",
+        })
+    }
+}
+
+impl Error for TryRecvError {}
+impl Error for RecvTimeoutError {}
+
+impl From<RecvError> for TryRecvError {
+    fn from(_: RecvError) -> Self {
+        TryRecvError::Disconnected
+    }
+}
+
+impl From<RecvError> for RecvTimeoutError {
+    fn from(_: RecvError) -> Self {
+        RecvTimeoutError::Disconnected
+    }
+}
+
+/// [`Sender::close`](crate::Sender::close) on a channel that was closed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyClosed;
+plain!(AlreadyClosed, "closing a closed channel");
+
+/// [`Chan::try_close`](crate::Chan::try_close) did not close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseError {
+    /// It was closed before. [`Chan::close`](crate::Chan::close) would panic.
+    Closed,
+    /// It is nil. [`Chan::close`](crate::Chan::close) would panic.
+    Nil,
+}
+
+impl fmt::Display for CloseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseError::Closed => "close of closed channel",
+            CloseError::Nil => "close of nil channel",
+        })
+    }
+}
+
+impl Error for CloseError {}
+
+/// [`Chan::try_send`](crate::Chan::try_send) would have had to wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Full<T>(pub T);
+carries_value!(Full, "sending on a full channel");
+
+/// [`Chan::try_recv`](crate::Chan::try_recv) would have had to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Empty;
+plain!(Empty, "receiving on an empty channel");
+
+/// A timed send of [`Chan`](crate::Chan) gave up; the value comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendTimedOut<T>(pub T);
+carries_value!(SendTimedOut, "timed out waiting to send");
+
+/// A timed receive of [`Chan`](crate::Chan) gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvTimedOut;
+plain!(RecvTimedOut, "timed out waiting to receive");

@@ -1,0 +1,101 @@
+//! The futures of single operations.
+//!
+//! Each is a [`Selection`] of one case; what is said there of dropping holds
+//! here.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::case::{Cons, End, RecvCase, RecvFace, SendCase, SendFace, Won};
+use crate::selection::Selection;
+
+/// Receives a value; made by [`Receiver::recv_async`](crate::Receiver::recv_async)
+/// and [`Chan::recv_async`](crate::Chan::recv_async).
+///
+/// # Cancel safety
+///
+/// Dropping it at any time loses no value: one that it was handed and has not
+/// returned goes to the next receiver, ahead of everything sent later.
+#[must_use = "futures do nothing unless polled"]
+pub struct RecvFuture<'a, T, F: RecvFace<T>> {
+    selection: Selection<Cons<RecvCase<'a, T, F>, End>, 1>,
+}
+
+/// Sends a value; made by [`Sender::send_async`](crate::Sender::send_async)
+/// and [`Chan::send_async`](crate::Chan::send_async).
+///
+/// # Cancel safety
+///
+/// Dropped before somebody took the value, it drops the value and leaves no
+/// trace. Once the value was taken the send is complete, whether or not the
+/// future is polled again; dropping it cannot undo that.
+#[must_use = "futures do nothing unless polled"]
+pub struct SendFuture<'a, T, F: SendFace<T>> {
+    selection: Selection<Cons<SendCase<'a, T, F>, End>, 1>,
+}
+
+macro_rules! future_of_one {
+    ($future:ident, $case:ident, $face:ident) => {
+        impl<'a, T, F: $face<T>> $future<'a, T, F> {
+            pub(crate) fn new(case: $case<'a, T, F>) -> Self {
+                $future {
+                    selection: Selection::operation(Cons(case, End)),
+                }
+            }
+        }
+
+        impl<T, F: $face<T>> Future for $future<'_, T, F> {
+            type Output = F::Out;
+
+            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Out> {
+                // SAFETY: the only field is pinned with the future: nothing
+                // moves out of it, and neither type has a Drop that could.
+                let mut selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
+                // One case, one order.
+                let index = ready!(selection.as_mut().poll(cx, &mut |_| {}));
+                match selection.take(index) {
+                    Won::This(result) => Poll::Ready(result),
+                    Won::Next(never) => match never {},
+                }
+            }
+        }
+
+        impl<T, F: $face<T>> fmt::Debug for $future<'_, T, F> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($future))
+            }
+        }
+    };
+}
+
+future_of_one!(RecvFuture, RecvCase, RecvFace);
+future_of_one!(SendFuture, SendCase, SendFace);
+
+/// Waits for ever: a select without cases, in a task.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct SelectNothing(crate::nil::Nothing);
+
+impl SelectNothing {
+    /// A select that no case can end.
+    #[track_caller]
+    #[allow(
+        clippy::new_without_default,
+        reason = "the place that makes it is part of it"
+    )]
+    pub fn new() -> Self {
+        SelectNothing(crate::nil::Nothing::new(std::panic::Location::caller()))
+    }
+}
+
+impl Future for SelectNothing {
+    type Output = std::convert::Infallible;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the only field is pinned with the future.
+        unsafe { self.as_ref().map_unchecked(|this| &this.0) }.list();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,183 @@
+//! A counted handle on a channel: what the public faces are made of.
+//!
+//! `CAN` says what a handle can do. Making one adds to the counts, dropping
+//! one subtracts; what happens when a side goes depends on the channel's
+//! manners:
+//!
+//! | | [`Manners::Rust`] | [`Manners::Go`] |
+//! | --- | --- | --- |
+//! | last sender | closes | nothing; a watcher may take a note |
+//! | last receiver | closes, drops what is left | nothing; the same |
+//! | last handle | the channel ends | the channel ends |
+
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::ptr::{self, NonNull};
+
+use crate::hchan::Hchan;
+use crate::header::{Birth, Capability, Gone, Manners};
+use crate::watch;
+
+/// Can send and close.
+pub(crate) const TX: u8 = 1;
+/// Can receive.
+pub(crate) const RX: u8 = 2;
+/// Can do both.
+pub(crate) const ALL: u8 = TX | RX;
+
+/// A handle that can do `CAN`.
+pub(crate) struct Handle<T, const CAN: u8>(NonNull<Hchan<T>>);
+
+// SAFETY: a handle lets values of `T` pass to and from other threads, and
+// nothing of the channel is bound to a thread.
+unsafe impl<T: Send, const CAN: u8> Send for Handle<T, CAN> {}
+// SAFETY: as above; a shared handle gives no shared `T`.
+unsafe impl<T: Send, const CAN: u8> Sync for Handle<T, CAN> {}
+
+// A panic cannot leave a channel half changed: no foreign code runs while it
+// is being changed.
+impl<T, const CAN: u8> UnwindSafe for Handle<T, CAN> {}
+impl<T, const CAN: u8> RefUnwindSafe for Handle<T, CAN> {}
+
+/// The channel for a handle that can do everything.
+///
+/// # Panics
+///
+/// `makechan: size out of range`, at `birth.site`'s caller, if the buffer
+/// cannot be had.
+#[track_caller]
+pub(crate) fn make<T>(birth: Birth) -> Handle<T, ALL> {
+    match Hchan::new(birth, capability(ALL)) {
+        Some(chan) => Handle(chan),
+        None => panic!("makechan: size out of range"),
+    }
+}
+
+const fn capability(can: u8) -> Capability {
+    match can {
+        TX => Capability::SEND.and(Capability::CLOSE),
+        RX => Capability::RECV,
+        _ => Capability::SEND
+            .and(Capability::CLOSE)
+            .and(Capability::RECV),
+    }
+}
+
+impl<T> Handle<T, ALL> {
+    /// Splits the first handle of a channel into its two sides.
+    pub(crate) fn split(self) -> (Handle<T, TX>, Handle<T, RX>) {
+        let chan = self.0;
+        // The counts of the whole are those of its two parts.
+        std::mem::forget(self);
+        (Handle(chan), Handle(chan))
+    }
+}
+
+impl<T, const CAN: u8> Handle<T, CAN> {
+    #[inline(always)]
+    pub(crate) fn chan(&self) -> &Hchan<T> {
+        // SAFETY: a handle keeps its channel alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// A handle that can do less, on the same channel.
+    pub(crate) fn narrowed<const LESS: u8>(&self) -> Handle<T, LESS> {
+        const { assert!(LESS & !CAN == 0, "a capability cannot be made up") };
+        self.chan().header().add_handle(capability(LESS));
+        Handle(self.0)
+    }
+
+    pub(crate) fn same_channel<const OTHER: u8>(&self, other: &Handle<T, OTHER>) -> bool {
+        ptr::eq(self.0.as_ptr(), other.0.as_ptr())
+    }
+
+    /// A side went with this handle.
+    #[cold]
+    fn side_gone(&self, gone: &Gone) {
+        let chan = self.chan();
+        match chan.header().birth().manners {
+            // Nobody is left who could tell the difference.
+            _ if gone.all => {}
+            Manners::Rust if gone.receivers => chan.close_and_discard(),
+            Manners::Rust => {
+                chan.close(None);
+            }
+            Manners::Go if watch::watcher().is_none() || chan.header().is_closed() => {}
+            Manners::Go if gone.senders => chan.note(watch::Moment::Orphaned, |notes| {
+                &mut notes.receivers_orphaned
+            }),
+            Manners::Go => {
+                chan.note(watch::Moment::Orphaned, |notes| &mut notes.senders_orphaned);
+            }
+        }
+    }
+}
+
+impl<T, const CAN: u8> Clone for Handle<T, CAN> {
+    #[inline]
+    fn clone(&self) -> Self {
+        self.narrowed()
+    }
+}
+
+impl<T, const CAN: u8> Drop for Handle<T, CAN> {
+    #[inline]
+    fn drop(&mut self) {
+        /// Leaves also when a waker or a value panics on the way out.
+        struct Leave<T>(NonNull<Hchan<T>>, usize);
+        impl<T> Drop for Leave<T> {
+            fn drop(&mut self) {
+                // SAFETY: our sides have not left yet, so it is alive.
+                if unsafe { self.0.as_ref() }.header().leave(self.1) {
+                    // SAFETY: the last side, which leaves once.
+                    unsafe { Hchan::destroy(self.0) };
+                }
+            }
+        }
+
+        let gone = self.chan().header().remove_handle(capability(CAN));
+        let sides = usize::from(gone.senders) + usize::from(gone.receivers);
+        if sides > 0 {
+            let _leave = Leave(self.0, sides);
+            self.side_gone(&gone);
+        }
+    }
+}
+
+impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.chan().header();
+        let handles = header.handles();
+        let mut out = f.debug_struct("Channel");
+        if let Some(name) = &header.birth().name {
+            out.field("name", name);
+        }
+        out.field("capacity", &header.capacity())
+            .field("len", &header.len())
+            .field("closed", &header.is_closed())
+            .field("senders", &handles.send)
+            .field("receivers", &handles.recv)
+            .field("birth", &format_args!("{}", header.birth().site))
+            .finish()
+    }
+}
+
+/// Tells a watcher of a misuse and makes Go's text for it, with the line of
+/// the close where that is known.
+#[cold]
+pub(crate) fn misuse<T>(
+    chan: &Hchan<T>,
+    misuse: watch::Misuse,
+    site: &'static Location<'static>,
+) -> String {
+    let id = chan.header().id();
+    watch::guarded(|watcher| watcher.misuse(misuse, site, id));
+    let text = match misuse {
+        watch::Misuse::DoubleClose => "close of closed channel",
+        watch::Misuse::SendAfterClose => "send on closed channel",
+    };
+    match chan.header().lock().closed_at {
+        Some(at) => format!("{text} (closed at {at})"),
+        None => text.to_owned(),
+    }
+}

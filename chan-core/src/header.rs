@@ -1,0 +1,491 @@
+//! The half of a channel that does not know its element: lock, queues, counts
+//! and history. A watcher sees this half only.
+//!
+//! `Header` is the first field of every [`Hchan<T>`](crate::hchan::Hchan).
+//! `guarded` is guarded by `lock`; everything else is atomic or fixed at
+//! birth.
+//!
+//! H1  `guarded` is touched through a [`Guard`] only, which holds the lock.
+//! H2  The handles of a channel are counted by what they can do, in one
+//!     word; a side (senders and closers, or receivers) whose count has gone
+//!     never comes back: no operation turns one capability into another.
+//! H3  Values are dropped and the channel leaves the list of live channels
+//!     when the last handle goes, before its drop returns. A watcher may
+//!     keep the header's memory longer, nothing else.
+//!
+//! Atomics:
+//! - `handles`: adding is Relaxed (whoever clones holds one); the subtraction
+//!   is AcqRel, so that the one who finds a side gone sees all that was done
+//!   through it. Model: `last_sender_drop_closes`.
+//! - `sides`: as the count of an `Arc`: Release on the way down, Acquire by
+//!   the last, who destroys. Model: `last_two_handles_race`.
+//! - `memory`: the same, for the memory.
+//! - `len`, `closed`: written under the lock, read without it by `len()` and
+//!   `is_closed()`: hints, Relaxed and Acquire. A `true` of `is_closed` shows
+//!   what the closer did before (rule 39 of the parity table).
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+
+use crate::lock::RawLock;
+use crate::parker::{self, Wake};
+use crate::sync::UnsafeCell;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
+use crate::watch::{ChannelId, Note};
+
+/// What a handle can do, as an addend to the packed counts: three fields of
+/// 21 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capability(u64);
+
+const FIELD: u32 = 21;
+const MASK: u64 = (1 << FIELD) - 1;
+/// Half of what a field holds: clones race to notice it long before it spills.
+const LIMIT: u64 = 1 << (FIELD - 1);
+
+impl Capability {
+    pub(crate) const SEND: Capability = Capability(1);
+    pub(crate) const RECV: Capability = Capability(1 << FIELD);
+    pub(crate) const CLOSE: Capability = Capability(1 << (2 * FIELD));
+
+    pub(crate) const fn and(self, other: Capability) -> Capability {
+        Capability(self.0 | other.0)
+    }
+}
+
+/// The numbers of live handles that can do each thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handles {
+    /// Handles that can send.
+    pub send: usize,
+    /// Handles that can receive.
+    pub recv: usize,
+    /// Handles that can close.
+    pub close: usize,
+}
+
+impl Handles {
+    fn unpack(word: u64) -> Handles {
+        Handles {
+            send: (word & MASK) as usize,
+            recv: (word >> FIELD & MASK) as usize,
+            close: (word >> (2 * FIELD) & MASK) as usize,
+        }
+    }
+
+    /// Nobody can put a value in or close: receivers wait in vain.
+    pub fn sending_side_gone(&self) -> bool {
+        self.send == 0 && self.close == 0
+    }
+
+    /// Nobody can take a value out.
+    pub fn receiving_side_gone(&self) -> bool {
+        self.recv == 0
+    }
+}
+
+/// What a channel does when misused or let go; fixed when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    /// [`Sender`](crate::Sender) and [`Receiver`](crate::Receiver): errors,
+    /// and a side that goes closes the channel.
+    Rust,
+    /// [`Chan`](crate::Chan): Go's panics; handles that go do nothing.
+    Go,
+}
+
+/// What a channel is made with.
+pub(crate) struct Birth {
+    pub(crate) site: &'static Location<'static>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) manners: Manners,
+    pub(crate) capacity: usize,
+}
+
+/// Notes of a watcher; there only if one was installed when they were due.
+#[derive(Clone, Default)]
+pub(crate) struct Notes {
+    pub(crate) closed: Option<Note>,
+    pub(crate) receivers_orphaned: Option<Note>,
+    pub(crate) senders_orphaned: Option<Note>,
+}
+
+/// What the lock guards.
+pub(crate) struct Guarded {
+    pub(crate) recvq: WaitQueue,
+    pub(crate) sendq: WaitQueue,
+    pub(crate) handed: WaitQueue,
+    pub(crate) closed: bool,
+    /// The line of an explicit close.
+    pub(crate) closed_at: Option<&'static Location<'static>>,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    next_ticket: u64,
+    pub(crate) notes: Option<Box<Notes>>,
+}
+
+/// See the head of this file.
+#[repr(C)]
+pub(crate) struct Header {
+    lock: RawLock,
+    guarded: UnsafeCell<Guarded>,
+    len: AtomicUsize,
+    closed: AtomicBool,
+    handles: AtomicU64,
+    sides: AtomicUsize,
+    memory: AtomicUsize,
+    birth: Birth,
+    element: fn() -> &'static str,
+    /// Where the list of live channels keeps its links; guarded by its lock.
+    pub(crate) links: crate::registry::Links,
+    /// Frees the memory of the whole channel.
+    free: unsafe fn(NonNull<Header>),
+}
+
+// SAFETY: `guarded` is reached under the lock (H1), `links` under the list's,
+// the rest is atomic or never changes. The queues hold pointers to waiters
+// whose owners may be other threads; see waitq, Q1 and Q2.
+unsafe impl Send for Header {}
+// SAFETY: as above.
+unsafe impl Sync for Header {}
+
+impl Header {
+    /// A header for one handle with `all` capabilities given.
+    pub(crate) fn new(
+        birth: Birth,
+        all: Capability,
+        element: fn() -> &'static str,
+        free: unsafe fn(NonNull<Header>),
+    ) -> Self {
+        let guarded = Guarded {
+            recvq: WaitQueue::new(Place::Recvq),
+            sendq: WaitQueue::new(Place::Sendq),
+            handed: WaitQueue::new(Place::Handed),
+            closed: false,
+            closed_at: None,
+            sent: 0,
+            received: 0,
+            next_ticket: 1,
+            notes: None,
+        };
+        Header {
+            lock: RawLock::new(),
+            guarded: UnsafeCell::new(guarded),
+            len: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            handles: AtomicU64::new(all.0),
+            sides: AtomicUsize::new(2),
+            memory: AtomicUsize::new(1),
+            birth,
+            element,
+            links: crate::registry::Links::new(),
+            free,
+        }
+    }
+
+    /// Takes the lock.
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> Guard<'_> {
+        self.lock.lock();
+        Guard {
+            access: self.guarded.get_mut(),
+            unlock: Unlock(self),
+        }
+    }
+
+    pub(crate) fn id(&self) -> ChannelId {
+        ChannelId(ptr::from_ref(self) as u64)
+    }
+
+    pub(crate) fn birth(&self) -> &Birth {
+        &self.birth
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.birth.capacity
+    }
+
+    pub(crate) fn element(&self) -> &'static str {
+        (self.element)()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Under the lock.
+    #[inline(always)]
+    pub(crate) fn set_len(&self, len: usize) {
+        self.len.store(len, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire pairs with the Release in `set_closed`.
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn set_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    // ---- Counting handles. ----
+
+    pub(crate) fn handles(&self) -> Handles {
+        Handles::unpack(self.handles.load(Ordering::Acquire))
+    }
+
+    /// Counts a new handle.
+    #[inline]
+    pub(crate) fn add_handle(&self, can: Capability) {
+        let word = self.handles.fetch_add(can.0, Ordering::Relaxed);
+        let Handles { send, recv, close } = Handles::unpack(word);
+        if (send | recv | close) as u64 >= LIMIT {
+            // As `Arc` does: going on would let the count spill over.
+            too_many_handles();
+        }
+    }
+
+    /// Counts a handle out; the sides that went with it.
+    #[inline]
+    pub(crate) fn remove_handle(&self, can: Capability) -> Gone {
+        let word = self.handles.fetch_sub(can.0, Ordering::AcqRel);
+        let before = Handles::unpack(word);
+        let after = Handles::unpack(word - can.0);
+        Gone {
+            senders: after.sending_side_gone() && !before.sending_side_gone(),
+            receivers: after.receiving_side_gone() && !before.receiving_side_gone(),
+            all: word == can.0,
+        }
+    }
+
+    /// Gives up `sides` sides; true for the last, who destroys.
+    pub(crate) fn leave(&self, sides: usize) -> bool {
+        if self.sides.fetch_sub(sides, Ordering::Release) != sides {
+            return false;
+        }
+        // Acquire pairs with the Release of the other side.
+        self.sides.load(Ordering::Acquire);
+        true
+    }
+
+    /// Keeps the memory alive.
+    ///
+    /// # Safety
+    ///
+    /// The memory is alive, and stays so during this call.
+    pub(crate) unsafe fn keep_memory(this: NonNull<Header>) {
+        // SAFETY: the caller's promise.
+        unsafe { this.as_ref() }
+            .memory
+            .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Gives up a share of the memory, and frees it if it was the last.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a share and uses it no more. The pointer was made from
+    /// the pointer of the whole channel.
+    pub(crate) unsafe fn release_memory(this: NonNull<Header>) {
+        // SAFETY: the share keeps it alive.
+        let header = unsafe { this.as_ref() };
+        if header.memory.fetch_sub(1, Ordering::Release) == 1 {
+            // Acquire pairs with the Release of the other shares.
+            header.memory.load(Ordering::Acquire);
+            let free = header.free;
+            // SAFETY: nobody else has a share, so nobody can get one.
+            unsafe { free(this) };
+        }
+    }
+}
+
+/// What went with a handle.
+pub(crate) struct Gone {
+    /// Nobody is left who can send or close.
+    pub(crate) senders: bool,
+    /// Nobody is left who can receive.
+    pub(crate) receivers: bool,
+    /// Nobody is left.
+    pub(crate) all: bool,
+}
+
+#[cold]
+fn too_many_handles() -> ! {
+    eprintln!("a channel has more than {LIMIT} handles of one kind; aborting");
+    std::process::abort()
+}
+
+/// The lock of a channel, held, and what it guards.
+pub(crate) struct Guard<'a> {
+    // Before `unlock`: the access ends first.
+    access: crate::sync::MutPtr<Guarded>,
+    unlock: Unlock<'a>,
+}
+
+struct Unlock<'a>(&'a Header);
+
+impl Drop for Unlock<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.lock.unlock();
+    }
+}
+
+impl<'a> Guard<'a> {
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &'a Header {
+        self.unlock.0
+    }
+}
+
+impl Deref for Guard<'_> {
+    type Target = Guarded;
+
+    #[inline(always)]
+    fn deref(&self) -> &Guarded {
+        // SAFETY: H1, the lock is held while `self` lives.
+        unsafe { self.access.deref() }
+    }
+}
+
+impl DerefMut for Guard<'_> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Guarded {
+        // SAFETY: H1, the lock is held while `self` lives.
+        unsafe { self.access.deref() }
+    }
+}
+
+impl Guarded {
+    /// The next number of an arrival or a hand-off.
+    pub(crate) fn ticket(&mut self) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        ticket
+    }
+
+    /// Queues a waiter.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitQueue::push_back`]; the waiter's channel is this one.
+    pub(crate) unsafe fn park(&mut self, waiter: NonNull<Waiter>) {
+        let ticket = self.ticket();
+        // SAFETY: the caller's promise.
+        unsafe {
+            waiter.as_ref().set_ticket(ticket);
+            self.queue_of(waiter).push_back(waiter);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The waiter is alive.
+    unsafe fn queue_of(&mut self, waiter: NonNull<Waiter>) -> &mut WaitQueue {
+        // SAFETY: alive.
+        match unsafe { waiter.as_ref() }.direction() {
+            crate::waitq::Direction::Recv => &mut self.recvq,
+            crate::waitq::Direction::Send => &mut self.sendq,
+        }
+    }
+
+    /// Takes a waiter out of whatever queue it is in, if any.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is alive and its channel is this one.
+    pub(crate) unsafe fn withdraw(&mut self, waiter: NonNull<Waiter>) {
+        // SAFETY: alive, and `place` says where it is.
+        unsafe {
+            match waiter.as_ref().place() {
+                Place::Nowhere => {}
+                Place::Recvq => self.recvq.remove(waiter),
+                Place::Sendq => self.sendq.remove(waiter),
+                Place::Handed => self.handed.remove(waiter),
+            }
+        }
+    }
+
+    /// Takes the oldest waiter that is not won by another channel out of a
+    /// queue, claimed. Those that are won are taken out on the way.
+    #[inline]
+    pub(crate) fn pop_claimed(queue: &mut WaitQueue) -> Option<NonNull<Waiter>> {
+        loop {
+            let waiter = queue.pop_front()?;
+            // SAFETY: it was linked, and its owner cannot leave before this
+            // lock is given back (waitq, Q2).
+            if unsafe { waiter.as_ref().party().as_ref() }.claim(waiter) {
+                return Some(waiter);
+            }
+        }
+    }
+
+    /// Completes the wait of a claimed waiter whose value has moved.
+    ///
+    /// # Safety
+    ///
+    /// The waiter came from [`Guarded::pop_claimed`] under this lock.
+    #[inline]
+    pub(crate) unsafe fn complete(&mut self, waiter: NonNull<Waiter>) -> Wake {
+        // SAFETY: alive until its party is done, and ours to write (Q4).
+        unsafe {
+            let party = waiter.as_ref().party();
+            waiter.as_ref().set_outcome(Outcome::Moved);
+            if party.as_ref().is_task() {
+                let ticket = self.ticket();
+                waiter.as_ref().set_ticket(ticket);
+                self.handed.push_back(waiter);
+            }
+            parker::finish(party.as_ptr())
+        }
+    }
+
+    /// Closes: from here on every waiter has its answer. False if closed.
+    pub(crate) fn close(
+        &mut self,
+        header: &Header,
+        at: Option<&'static Location<'static>>,
+    ) -> bool {
+        if self.closed {
+            return false;
+        }
+        self.closed = true;
+        self.closed_at = at;
+        header.set_closed();
+        for waiter in self.recvq.iter().chain(self.sendq.iter()) {
+            let party = waiter.party();
+            // SAFETY: linked, hence alive; the claim makes it ours.
+            unsafe {
+                if party.as_ref().claim(NonNull::from(waiter)) {
+                    waiter.set_outcome(Outcome::Closed);
+                    waiter.set_wake_owed(parker::mark_done(party.as_ptr()));
+                }
+            }
+        }
+        true
+    }
+
+    /// After [`Guarded::close`]: takes waiters out, until `wakes` is full.
+    pub(crate) fn take_wakes(&mut self, wakes: &mut crate::wakes::Wakes) {
+        for queue in [&mut self.recvq, &mut self.sendq] {
+            while !wakes.is_full() {
+                let Some(waiter) = queue.pop_front() else {
+                    break;
+                };
+                // SAFETY: it was linked, and its owner cannot leave before
+                // this lock is given back.
+                unsafe {
+                    if waiter.as_ref().wake_owed() {
+                        wakes.push(parker::owed_wake(waiter.as_ref().party().as_ptr()));
+                    }
+                }
+            }
+        }
+    }
+}

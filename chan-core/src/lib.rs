@@ -1,0 +1,100 @@
+//! Go's channels for threads and async tasks, with wait queues that can be
+//! read.
+//!
+//! One runtime, two faces:
+//!
+//! | | [`Sender`] / [`Receiver`]: Rust's manners | [`Chan`]: Go's manners |
+//! | --- | --- | --- |
+//! | made by | [`bounded`], [`Builder`] | [`Chan::new`], [`Chan::nil`], [`Builder`] |
+//! | send on closed | `Err`, the value comes back | panics `send on closed channel` |
+//! | close | [`Sender::close`], the second time an `Err` | [`Chan::close`] panics the second time; [`Chan::try_close`] |
+//! | last sender dropped | closes | nothing happens |
+//! | last receiver dropped | sends fail | nothing happens |
+//! | receive | `Result<T, RecvError>` | `Option<T>`; `None` is Go's `ok == false` |
+//! | nil | [`never`] | every operation waits for ever |
+//!
+//! Every operation has a blocking, a `try_`, a `_timeout` and an `_async`
+//! form on the same handle, and threads and tasks mix freely on one channel.
+//! Values need not be `'static`. They are never lost and never doubled, also
+//! when futures are dropped.
+//!
+//! ```
+//! let (tx, rx) = chan_core::bounded(4);
+//! std::thread::scope(|s| {
+//!     s.spawn(move || {
+//!         for n in 0..10 {
+//!             tx.send(n).unwrap();
+//!         }
+//!     });
+//!     assert_eq!(rx.iter().sum::<i32>(), 45);
+//! });
+//! ```
+//!
+//! Waiting for several channels at once is the crate `chan-select`; finding
+//! out who waits for ever is the crate `leakwatch`, which looks through
+//! [`observe`].
+//!
+//! # Panics inside a channel
+//!
+//! Destructors of values, wakers and watchers never run under a channel's
+//! lock. If one panics, the panic goes to whoever called the operation, the
+//! channel stays sound, and no other value is lost.
+
+// The files in the order of their imports, lowest first. Those with unsafe
+// code are `sync`, `clock`, `parker`, `waitq`, `ring`, `header`, `registry`,
+// `hchan`, `handle`, `nil`, `case`, `selection`, `future` and `observe`.
+mod clock;
+mod lock;
+mod sync;
+mod watch;
+
+mod header;
+mod parker;
+mod registry;
+mod ring;
+mod waitq;
+mod wakes;
+
+mod hchan;
+mod nil;
+
+mod handle;
+
+mod case;
+mod error;
+mod future;
+mod selection;
+
+mod builder;
+mod chan;
+mod receiver;
+mod sender;
+
+mod context;
+mod time;
+
+pub mod observe;
+
+pub use builder::{Builder, bounded};
+pub use chan::{Chan, Range, RecvChan, SendChan};
+pub use context::{Cancel, CancelOnDrop, Cancellation, Cause, Context, WeakContext};
+pub use error::{
+    AlreadyClosed, CloseError, Empty, Full, RecvError, RecvTimedOut, RecvTimeoutError, SendError,
+    SendTimedOut, SendTimeoutError, TryRecvError, TrySendError,
+};
+pub use future::{RecvFuture, SendFuture};
+pub use receiver::{IntoIter, Iter, Receiver, TryIter, never};
+pub use sender::Sender;
+pub use time::after;
+
+/// The engine room of select, for the crate `chan-select`. Applications use
+/// its macros instead.
+pub mod select {
+    pub use crate::case::{
+        CaseList, Closed, Cons, End, GoFace, RecvArm, RecvCase, RecvFace, RustFace, SendArm,
+        SendCase, SendFace, Won,
+    };
+    pub use crate::future::SelectNothing;
+    pub use crate::nil::select_nothing;
+    pub use crate::selection::{PollOrder, Selection};
+}

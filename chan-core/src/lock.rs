@@ -1,0 +1,103 @@
+//! The lock of one channel: a byte, taken with one compare-and-swap and given
+//! back with one plain store.
+//!
+//! What it guards is said where it is used ([`crate::header`]). Critical
+//! sections are a few dozen instructions, run no user code and allocate
+//! nothing, so a loser has long to wait only when the holder was preempted:
+//! it pauses, then yields, then sleeps in growing steps. Sleeping needs no
+//! wake from the holder; that is what lets `unlock` be a plain store, which
+//! saves a locked instruction on every operation of every channel.
+//!
+//! I1  At most one thread is between a successful [`RawLock::lock`] and its
+//!     [`RawLock::unlock`].
+//!
+//! Atomics: `held` is taken with Acquire and given back with Release; each
+//! holder so sees what all earlier holders wrote. Model: `lock_excludes`.
+//!
+//! Not here: fairness. The queues of a channel are fair; the lock need not be.
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread;
+
+/// A lock without data and without a guard; see [`crate::header::Guard`].
+#[derive(Debug)]
+pub(crate) struct RawLock {
+    held: AtomicBool,
+}
+
+impl RawLock {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        RawLock {
+            held: AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        RawLock {
+            held: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the lock.
+    #[inline(always)]
+    pub(crate) fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_slow();
+        }
+    }
+
+    #[inline(always)]
+    fn try_lock(&self) -> bool {
+        // Acquire pairs with the Release of `unlock`; a failure reads nothing
+        // that it uses.
+        self.held
+            .compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Gives the lock back. Only its holder may call this.
+    #[inline(always)]
+    pub(crate) fn unlock(&self) {
+        // Release pairs with the Acquire of the next `try_lock`.
+        self.held.store(false, Ordering::Release);
+    }
+
+    #[cfg(loom)]
+    fn lock_slow(&self) {
+        while !self.try_lock() {
+            thread::yield_now();
+        }
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn lock_slow(&self) {
+        const PAUSES: u32 = 64;
+        const YIELDS_END: u32 = PAUSES + 64;
+        const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
+
+        let mut round = 0_u32;
+        loop {
+            // Look before the swap: waiting then shares the line instead of
+            // moving it.
+            if !self.held.load(Ordering::Relaxed) && self.try_lock() {
+                return;
+            }
+            match round {
+                0..PAUSES => std::hint::spin_loop(),
+                PAUSES..YIELDS_END => thread::yield_now(),
+                // The holder lost its processor to somebody whom yielding
+                // does not move (another scheduling class): get out of the way.
+                _ => {
+                    let step = (round - YIELDS_END).min(6);
+                    thread::sleep(
+                        (std::time::Duration::from_micros(20) * (1 << step)).min(LONGEST),
+                    );
+                }
+            }
+            round = round.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The nil channel: where those wait whom nothing can wake.
+//!
+//! Nil has no values and no handles, but whoever waits on it is queued like
+//! everybody else, so that a watcher finds them. One header serves the whole
+//! process; nothing ever claims its waiters.
+
+use std::cell::OnceCell;
+use std::marker::PhantomPinned;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use crate::header::{Birth, Capability, Header, Manners};
+use crate::parker::Party;
+use crate::waitq::{Direction, Waiter};
+
+/// The header of nil.
+pub(crate) fn header() -> &'static Header {
+    static NIL: OnceLock<Box<Header>> = OnceLock::new();
+    NIL.get_or_init(|| {
+        let birth = Birth {
+            site: Location::caller(),
+            name: None,
+            manners: Manners::Go,
+            capacity: 0,
+        };
+        Box::new(Header::new(
+            birth,
+            Capability::SEND.and(Capability::RECV),
+            || "nil",
+            never_freed,
+        ))
+    })
+}
+
+/// # Safety
+///
+/// None needed: it does nothing, since nobody gives up nil's last share.
+unsafe fn never_freed(_: NonNull<Header>) {}
+
+/// Waits on nil: for ever, or until the deadline.
+#[cold]
+pub(crate) fn wait(
+    direction: Direction,
+    deadline: Option<Instant>,
+    site: &'static Location<'static>,
+) {
+    let party = Party::thread(1, false, deadline.is_some());
+    let waiter = Waiter::new(
+        NonNull::from(&party),
+        NonNull::dangling(),
+        direction,
+        0,
+        site,
+    );
+    // SAFETY: both live until the waiter is withdrawn below.
+    unsafe { header().lock().park(NonNull::from(&waiter)) };
+    while party.wait(deadline) {}
+    // SAFETY: ours, and of this header.
+    unsafe { header().lock().withdraw(NonNull::from(&waiter)) };
+}
+
+/// Waits in a select that has no cases: for ever.
+#[cold]
+#[track_caller]
+pub fn select_nothing() -> ! {
+    let party = Party::thread(0, true, false);
+    let waiter = Waiter::new(
+        NonNull::from(&party),
+        NonNull::dangling(),
+        Direction::Recv,
+        0,
+        Location::caller(),
+    );
+    // SAFETY: this frame never ends.
+    unsafe { header().lock().park(NonNull::from(&waiter)) };
+    loop {
+        party.wait(None);
+    }
+}
+
+/// The same in a task: listed from its first poll to its drop.
+pub(crate) struct Nothing {
+    party: Party,
+    waiter: OnceCell<Waiter>,
+    site: &'static Location<'static>,
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: the pointers are to the value itself, which is pinned while they
+// are used.
+unsafe impl Send for Nothing {}
+
+impl Nothing {
+    pub(crate) fn new(site: &'static Location<'static>) -> Self {
+        Nothing {
+            party: Party::task(0, true),
+            waiter: OnceCell::new(),
+            site,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Queues it, the first time.
+    pub(crate) fn list(self: Pin<&Self>) {
+        let this = self.get_ref();
+        if this.waiter.get().is_some() {
+            return;
+        }
+        let waiter = this.waiter.get_or_init(|| {
+            let (party, slot) = (NonNull::from(&this.party), NonNull::dangling());
+            Waiter::new(party, slot, Direction::Recv, 0, this.site)
+        });
+        // SAFETY: pinned, and withdrawn by `drop`.
+        unsafe { header().lock().park(NonNull::from(waiter)) };
+    }
+}
+
+impl Drop for Nothing {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.get() {
+            // SAFETY: ours, and of this header.
+            unsafe { header().lock().withdraw(NonNull::from(waiter)) };
+        }
+    }
+}
+
+impl std::fmt::Debug for Nothing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Nothing({})", self.site)
+    }
+}

@@ -1,0 +1,392 @@
+//! What a watcher may see: every channel alive, and who waits on it.
+//!
+//! The runtime does not know who looks. [`channels`] gives a share of every
+//! live channel's header, [`Channel::snapshot`] reads one under its lock, at
+//! one instant. Nothing here keeps a value alive, and nothing allocates while
+//! a lock is held.
+//!
+//! To be told of rare events as they happen, [`install`] a [`Watcher`].
+
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+use std::time::Duration;
+
+use crate::clock;
+use crate::header::{Guarded, Header, Notes};
+use crate::nil;
+use crate::registry::{self, HeaderRef};
+use crate::sync::thread::Thread;
+use crate::waitq::{Outcome, Place, Waiter};
+
+pub use crate::header::{Handles, Manners};
+pub use crate::waitq::Direction;
+pub use crate::watch::{
+    AlreadyInstalled, ChannelId, Misuse, Moment, Note, TaskId, Watcher, current_task, install,
+    set_current_task,
+};
+
+/// A channel that is, or was, alive. Holding it keeps a header's few bytes of
+/// memory, no value and no handle.
+#[derive(Clone)]
+pub struct Channel(HeaderRef);
+
+/// Every channel alive.
+///
+/// # Examples
+///
+/// ```
+/// let (_tx, _rx) = chan_core::Builder::new().name("jobs").channel::<u8>();
+/// let all = chan_core::observe::channels();
+/// assert!(all.iter().any(|channel| channel.name() == Some("jobs")));
+/// ```
+pub fn channels() -> Vec<Channel> {
+    registry::alive().into_iter().map(Channel).collect()
+}
+
+/// Those who wait on nil channels, and in selects without cases.
+///
+/// # Examples
+///
+/// ```
+/// assert!(chan_core::observe::nil_waits().is_empty());
+/// ```
+pub fn nil_waits() -> Vec<Wait> {
+    read(nil::header()).1
+}
+
+/// Asks one of the threads that wait on nil for its stack, as
+/// [`Channel::request_stack`] does.
+pub fn request_nil_stack(wait: WaitId, ticket: u64) -> bool {
+    request(nil::header(), wait, ticket)
+}
+
+/// A wait, told apart from every other wait on the same channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WaitId(u64);
+
+/// A party that waits: the cases of one select have the same. Told apart
+/// among those that wait at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartyId(usize);
+
+impl fmt::Debug for PartyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartyId({:#x})", self.0)
+    }
+}
+
+/// Why a party waits: Go's wait reasons, with Go's words as its `Display`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// `chan receive`
+    Receive,
+    /// `chan send`
+    Send,
+    /// `select`
+    Select,
+    /// `chan receive (nil chan)`
+    ReceiveNil,
+    /// `chan send (nil chan)`
+    SendNil,
+    /// `select (no cases)`
+    SelectNoCases,
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WaitReason::Receive => "chan receive",
+            WaitReason::Send => "chan send",
+            WaitReason::Select => "select",
+            WaitReason::ReceiveNil => "chan receive (nil chan)",
+            WaitReason::SendNil => "chan send (nil chan)",
+            WaitReason::SelectNoCases => "select (no cases)",
+        })
+    }
+}
+
+/// Who waits.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Who {
+    /// A thread that is parked.
+    Thread(Thread),
+    /// A thread that still looks, and may park in a moment.
+    LookingThread,
+    /// A future that was polled and is not ready.
+    Future,
+}
+
+/// One case of one wait.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Wait {
+    /// Tells it apart from others on the same channel, earlier and later.
+    pub id: WaitId,
+    /// Whose case it is.
+    pub party: PartyId,
+    /// Why its party waits.
+    pub reason: WaitReason,
+    /// Which way this case goes.
+    pub direction: Direction,
+    /// The number of the case, from 0 in source order.
+    pub case: usize,
+    /// How many cases its party waits on, those on nil channels included.
+    pub cases: usize,
+    /// The line that waits.
+    pub site: &'static Location<'static>,
+    /// Who it is.
+    pub who: Who,
+    /// The number a watcher gave the task that waits.
+    pub task: TaskId,
+    /// For how long, to a few milliseconds; none for a thread that has not
+    /// parked yet.
+    pub age: Option<Duration>,
+    /// It gives up by itself.
+    pub has_deadline: bool,
+    /// Where it is.
+    pub state: WaitState,
+}
+
+/// How far a wait is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitState {
+    /// It waits.
+    Queued,
+    /// It is over, and the future has not been polled since.
+    Done {
+        /// A value was handed to it, which comes back if it is dropped.
+        holds_value: bool,
+    },
+}
+
+/// A channel at one instant.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ChannelSnapshot {
+    /// Told apart among the channels alive.
+    pub id: ChannelId,
+    /// The name it was built with.
+    pub name: Option<String>,
+    /// The type of its values.
+    pub element: &'static str,
+    /// The line that made it.
+    pub birth: &'static Location<'static>,
+    /// What it does when misused or let go.
+    pub manners: Manners,
+    /// 0 without a buffer.
+    pub capacity: usize,
+    /// Values in it.
+    pub len: usize,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// The line of an explicit close.
+    pub closed_at: Option<&'static Location<'static>>,
+    /// Live handles by what they can do.
+    pub handles: Handles,
+    /// Values sent so far.
+    pub sent: u64,
+    /// Values received so far.
+    pub received: u64,
+    /// Who waits, in the order of the queues: receivers, senders, done.
+    pub waits: Vec<Wait>,
+    /// The watcher's note of [`Moment::Closed`].
+    pub close_note: Option<Note>,
+    /// The watcher's note of the drop after which no receiver could be freed.
+    pub receivers_orphaned: Option<Note>,
+    /// The watcher's note of the drop after which nobody could receive.
+    pub senders_orphaned: Option<Note>,
+}
+
+impl ChannelSnapshot {
+    /// Futures that were handed a value and have not been polled since: if
+    /// one is dropped its value goes on to another receiver.
+    pub fn undelivered(&self) -> usize {
+        let holds = |wait: &&Wait| wait.state == WaitState::Done { holds_value: true };
+        self.waits.iter().filter(holds).count()
+    }
+}
+
+impl fmt::Debug for ChannelSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelSnapshot")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("birth", &format_args!("{}", self.birth))
+            .field("len", &self.len)
+            .field("capacity", &self.capacity)
+            .field("closed", &self.closed)
+            .field("handles", &self.handles)
+            .field("waits", &self.waits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// Told apart among the channels alive.
+    pub fn id(&self) -> ChannelId {
+        self.0.header().id()
+    }
+
+    /// The name it was built with.
+    pub fn name(&self) -> Option<&str> {
+        self.0.header().birth().name.as_deref()
+    }
+
+    /// The line that made it.
+    pub fn birth(&self) -> &'static Location<'static> {
+        self.0.header().birth().site
+    }
+
+    /// The channel at one instant.
+    pub fn snapshot(&self) -> ChannelSnapshot {
+        let header = self.0.header();
+        let (state, waits) = read(header);
+        let birth = header.birth();
+        ChannelSnapshot {
+            id: header.id(),
+            name: birth.name.as_deref().map(str::to_owned),
+            element: header.element(),
+            birth: birth.site,
+            manners: birth.manners,
+            capacity: birth.capacity,
+            len: state.len,
+            closed: state.closed,
+            closed_at: state.closed_at,
+            handles: state.handles,
+            sent: state.sent,
+            received: state.received,
+            waits,
+            close_note: state.notes.closed,
+            receivers_orphaned: state.notes.receivers_orphaned,
+            senders_orphaned: state.notes.senders_orphaned,
+        }
+    }
+
+    /// Asks the thread of a wait for its stack: it is woken, calls
+    /// [`Watcher::stack_requested`] with `ticket` (which is not 0) on itself,
+    /// and parks again without losing its place. False if the wait is over,
+    /// is a future's, or its thread has not parked yet.
+    pub fn request_stack(&self, wait: WaitId, ticket: u64) -> bool {
+        request(self.0.header(), wait, ticket)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Channel({})", self.birth())
+    }
+}
+
+/// What is read under the lock besides the waits.
+struct State {
+    len: usize,
+    closed: bool,
+    closed_at: Option<&'static Location<'static>>,
+    handles: Handles,
+    sent: u64,
+    received: u64,
+    notes: Notes,
+}
+
+/// Reads a channel at one instant.
+fn read(header: &Header) -> (State, Vec<Wait>) {
+    let mut waits = Vec::new();
+    loop {
+        let guard = header.lock();
+        let needed = guard.recvq.len() + guard.sendq.len() + guard.handed.len();
+        if needed > waits.capacity() {
+            // Not under the lock.
+            drop(guard);
+            waits.reserve(needed + needed / 4);
+            continue;
+        }
+        let now = clock::now();
+        let is_nil = ptr::eq(header, nil::header());
+        waits.extend(all(&guard).map(|waiter| see(waiter, now, is_nil)));
+        let state = State {
+            len: header.len(),
+            closed: guard.closed,
+            closed_at: guard.closed_at,
+            handles: header.handles(),
+            sent: guard.sent,
+            received: guard.received,
+            // Shares of what a watcher made; nothing is copied.
+            notes: guard.notes.as_deref().cloned().unwrap_or_default(),
+        };
+        return (state, waits);
+    }
+}
+
+fn all(guarded: &Guarded) -> impl Iterator<Item = &Waiter> {
+    let queues = [&guarded.recvq, &guarded.sendq, &guarded.handed];
+    queues.into_iter().flat_map(|queue| queue.iter())
+}
+
+/// One waiter, whose channel is locked.
+fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
+    // SAFETY: linked and its channel locked, hence alive, with its party.
+    let (party, id, place, outcome) = unsafe {
+        let party = waiter.party().as_ref();
+        let outcome = if party.is_done() {
+            waiter.outcome()
+        } else {
+            Outcome::Pending
+        };
+        (party, waiter.ticket(), waiter.place(), outcome)
+    };
+    let who = match (party.is_task(), party.parked_thread()) {
+        (true, _) => Who::Future,
+        (false, Some(thread)) => Who::Thread(thread),
+        (false, None) => Who::LookingThread,
+    };
+    let reason = match (party.is_select(), is_nil, waiter.direction()) {
+        (true, ..) if party.cases() == 0 => WaitReason::SelectNoCases,
+        (true, ..) => WaitReason::Select,
+        (false, false, Direction::Recv) => WaitReason::Receive,
+        (false, false, Direction::Send) => WaitReason::Send,
+        (false, true, Direction::Recv) => WaitReason::ReceiveNil,
+        (false, true, Direction::Send) => WaitReason::SendNil,
+    };
+    let since = party.since();
+    let holds_value = outcome == Outcome::Moved && waiter.direction() == Direction::Recv;
+    Wait {
+        id: WaitId(id),
+        party: PartyId(ptr::from_ref(party) as usize),
+        reason,
+        direction: waiter.direction(),
+        case: waiter.index() as usize,
+        cases: party.cases() as usize,
+        site: waiter.site(),
+        who,
+        task: party.task_id(),
+        age: (since != 0).then(|| Duration::from_nanos(now.saturating_sub(since))),
+        has_deadline: party.has_deadline(),
+        state: if place == Place::Handed || party.is_done() {
+            WaitState::Done { holds_value }
+        } else {
+            WaitState::Queued
+        },
+    }
+}
+
+fn request(header: &Header, wait: WaitId, ticket: u64) -> bool {
+    let thread = {
+        let guard = header.lock();
+        all(&guard)
+            // SAFETY: linked and its channel locked, hence alive.
+            .find(|waiter| unsafe { waiter.ticket() } == wait.0)
+            // SAFETY: as above.
+            .and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(ticket))
+    };
+    match thread {
+        Some(thread) => {
+            thread.unpark();
+            true
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,201 @@
+//! The list of live channels: an entry at birth, gone at death, whether or
+//! not somebody watches.
+//!
+//! The entries are the headers themselves, linked through [`Links`], in a
+//! fixed number of lists so that threads that make many channels do not meet.
+//!
+//! R1  A header's links are guarded by the lock of its list.
+//! R2  A linked header's memory is alive: it is unlinked before the last
+//!     handle gives up its share. So whoever holds the list's lock may take
+//!     another share.
+//!
+//! Not here: what is in a channel. No channel is locked under a list's lock.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use crate::header::Header;
+use crate::lock::RawLock;
+
+const LISTS: usize = 16;
+
+/// A header's place in its list.
+#[derive(Debug)]
+pub(crate) struct Links {
+    list: Cell<usize>,
+    next: Cell<Option<NonNull<Header>>>,
+    prev: Cell<Option<NonNull<Header>>>,
+}
+
+impl Links {
+    pub(crate) const fn new() -> Self {
+        Links {
+            list: Cell::new(0),
+            next: Cell::new(None),
+            prev: Cell::new(None),
+        }
+    }
+}
+
+/// A share of a header's memory.
+pub(crate) struct HeaderRef(NonNull<Header>);
+
+// SAFETY: a share of something that is Sync and whose memory may be freed by
+// any thread.
+unsafe impl Send for HeaderRef {}
+// SAFETY: as above.
+unsafe impl Sync for HeaderRef {}
+
+impl HeaderRef {
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: the share keeps the memory alive.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for HeaderRef {
+    fn clone(&self) -> Self {
+        // SAFETY: our share keeps the memory alive.
+        unsafe { Header::keep_memory(self.0) };
+        HeaderRef(self.0)
+    }
+}
+
+impl Drop for HeaderRef {
+    fn drop(&mut self) {
+        // SAFETY: our share, used no more.
+        unsafe { Header::release_memory(self.0) };
+    }
+}
+
+/// On a line of its own, so that the lists do not disturb each other.
+#[cfg(not(loom))]
+#[repr(align(128))]
+struct List {
+    lock: RawLock,
+    head: Cell<Option<NonNull<Header>>>,
+    len: Cell<usize>,
+}
+
+// SAFETY: the cells are reached under the lock only.
+#[cfg(not(loom))]
+unsafe impl Sync for List {}
+
+#[cfg(not(loom))]
+static ALIVE: [List; LISTS] = [const {
+    List {
+        lock: RawLock::new(),
+        head: Cell::new(None),
+        len: Cell::new(0),
+    }
+}; LISTS];
+
+/// Enters a channel.
+///
+/// # Safety
+///
+/// The header is alive and entered once; the pointer was made from the
+/// pointer of the whole channel; [`unlink`] comes before the memory goes.
+#[cfg(not(loom))]
+pub(crate) unsafe fn link(header: NonNull<Header>) {
+    let number = list_of_this_thread();
+    let list = &ALIVE[number];
+    // SAFETY: alive.
+    let links = unsafe { &header.as_ref().links };
+    links.list.set(number);
+    list.lock.lock();
+    let next = list.head.replace(Some(header));
+    links.next.set(next);
+    if let Some(next) = next {
+        // SAFETY: linked, hence alive (R2).
+        unsafe { next.as_ref() }.links.prev.set(Some(header));
+    }
+    list.len.set(list.len.get() + 1);
+    list.lock.unlock();
+}
+
+/// Takes a channel out.
+///
+/// # Safety
+///
+/// The header was entered with [`link`] and not taken out since.
+#[cfg(not(loom))]
+pub(crate) unsafe fn unlink(header: NonNull<Header>) {
+    // SAFETY: linked, hence alive.
+    let links = unsafe { &header.as_ref().links };
+    let list = &ALIVE[links.list.get()];
+    list.lock.lock();
+    let (next, prev) = (links.next.take(), links.prev.take());
+    match prev {
+        // SAFETY: a neighbour is linked, hence alive.
+        Some(prev) => unsafe { prev.as_ref() }.links.next.set(next),
+        None => list.head.set(next),
+    }
+    if let Some(next) = next {
+        // SAFETY: as above.
+        unsafe { next.as_ref() }.links.prev.set(prev);
+    }
+    list.len.set(list.len.get() - 1);
+    list.lock.unlock();
+}
+
+/// A share of every channel alive.
+#[cfg(not(loom))]
+pub(crate) fn alive() -> Vec<HeaderRef> {
+    let mut all = Vec::new();
+    for list in &ALIVE {
+        // Nothing is allocated under the lock: make room, then look if it
+        // was enough.
+        loop {
+            list.lock.lock();
+            let needed = list.len.get();
+            if needed <= all.capacity() - all.len() {
+                break;
+            }
+            list.lock.unlock();
+            all.reserve(needed + needed / 4);
+        }
+        let mut next = list.head.get();
+        while let Some(header) = next {
+            // SAFETY: linked, hence alive (R2).
+            unsafe {
+                Header::keep_memory(header);
+                next = header.as_ref().links.next.get();
+            }
+            all.push(HeaderRef(header));
+        }
+        list.lock.unlock();
+    }
+    all
+}
+
+/// A number that is fixed for a thread and spread over the lists.
+#[cfg(not(loom))]
+fn list_of_this_thread() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        // No destructor: it can be used while a thread ends.
+        static MINE: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    let mine = MINE.get();
+    if mine != usize::MAX {
+        return mine;
+    }
+    let mine = NEXT.fetch_add(1, Ordering::Relaxed) % LISTS;
+    MINE.set(mine);
+    mine
+}
+
+// Models look at one channel at a time; the list is not part of them.
+#[cfg(loom)]
+pub(crate) unsafe fn link(_: NonNull<Header>) {
+    let _ = LISTS;
+}
+#[cfg(loom)]
+pub(crate) unsafe fn unlink(_: NonNull<Header>) {}
+#[cfg(loom)]
+pub(crate) fn alive() -> Vec<HeaderRef> {
+    Vec::new()
+}

@@ -1,0 +1,120 @@
+//! The door to the machine: atomics, cells and threads come through here and
+//! nowhere else, so that loom can stand in for all of them.
+
+#[cfg(loom)]
+pub(crate) use loom::{sync::atomic, thread};
+#[cfg(not(loom))]
+pub(crate) use std::{sync::atomic, thread};
+
+#[cfg(loom)]
+use loom::cell as imp;
+
+/// A cell whose accesses loom checks: two at a time, one of them a write, end
+/// the model.
+pub(crate) struct UnsafeCell<T>(imp::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        UnsafeCell(imp::UnsafeCell::new(value))
+    }
+
+    /// Looks at the value.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes to it meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        let access = self.0.get();
+        // SAFETY: the caller's promise; the pointer is to a live cell.
+        look(unsafe { access.deref() })
+    }
+
+    /// Changes the value.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else looks at it or writes to it meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn with_mut<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        let access = self.0.get_mut();
+        // SAFETY: the caller's promise; the pointer is to a live cell.
+        change(unsafe { access.deref() })
+    }
+
+    /// Begins an exclusive access that ends with the pointer.
+    #[inline(always)]
+    pub(crate) fn get_mut(&self) -> MutPtr<T> {
+        MutPtr(self.0.get_mut())
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+/// An exclusive access to an [`UnsafeCell`], for as long as it lives.
+pub(crate) struct MutPtr<T>(imp::MutPtr<T>);
+
+impl<T> MutPtr<T> {
+    /// # Safety
+    ///
+    /// Nobody else accesses the cell while the reference lives.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "it stands for the cell's pointer")]
+    pub(crate) unsafe fn deref(&self) -> &mut T {
+        // SAFETY: the caller's promise; the pointer is to a live cell.
+        unsafe { self.0.deref() }
+    }
+}
+
+/// `std`'s cell in the form of loom's, of which it has no more than is used.
+#[cfg(not(loom))]
+mod imp {
+    pub(super) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+    pub(super) struct ConstPtr<T>(*const T);
+    pub(super) struct MutPtr<T>(*mut T);
+
+    impl<T> UnsafeCell<T> {
+        pub(super) fn new(value: T) -> Self {
+            UnsafeCell(std::cell::UnsafeCell::new(value))
+        }
+
+        #[inline(always)]
+        pub(super) fn get(&self) -> ConstPtr<T> {
+            ConstPtr(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(super) fn get_mut(&self) -> MutPtr<T> {
+            MutPtr(self.0.get())
+        }
+
+        pub(super) fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+
+    impl<T> ConstPtr<T> {
+        /// # Safety
+        ///
+        /// The cell lives, and nobody writes to it meanwhile.
+        #[inline(always)]
+        pub(super) unsafe fn deref(&self) -> &T {
+            // SAFETY: the caller's promise.
+            unsafe { &*self.0 }
+        }
+    }
+
+    impl<T> MutPtr<T> {
+        /// # Safety
+        ///
+        /// The cell lives, and nobody else accesses it meanwhile.
+        #[inline(always)]
+        #[allow(clippy::mut_from_ref, reason = "loom's signature")]
+        pub(super) unsafe fn deref(&self) -> &mut T {
+            // SAFETY: the caller's promise.
+            unsafe { &mut *self.0 }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The queues of a channel: who waits, in the order of arrival.
+//!
+//! A [`Waiter`] is one case of a waiting [`Party`]: Go's `sudog`. It lives
+//! with its party (in a stack frame or a pinned future), and is linked into
+//! the queue of its channel; waiting allocates nothing. The list is doubly
+//! linked so that a losing case or a dropped future leaves in O(1).
+//!
+//! Q1  Everything in `links` is guarded by the lock of the waiter's channel.
+//! Q2  A linked waiter, its party and its slot are alive and do not move: the
+//!     owner unlinks it, under the lock, before they end. (Whoever completes
+//!     the wait of a thread unlinks it first and touches it no more.)
+//! Q3  A waiter is in one queue at most; `links.place` says in which.
+//! Q4  `outcome` is written by the winner before its party is done, and read
+//!     by the owner after.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::parker::Party;
+use crate::sync::UnsafeCell;
+
+/// Which queue a waiter is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In none.
+    Nowhere,
+    /// Waits to receive.
+    Recvq,
+    /// Waits to send.
+    Sendq,
+    /// A task whose wait is over and that has not been polled since. A value
+    /// it was handed is in its slot.
+    Handed,
+}
+
+/// Which way a case goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// It waits for a value.
+    Recv,
+    /// It waits for somebody to take its value.
+    Send,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Not yet.
+    Pending,
+    /// The value went over.
+    Moved,
+    /// The channel was closed.
+    Closed,
+}
+
+struct Links {
+    next: Option<NonNull<Waiter>>,
+    prev: Option<NonNull<Waiter>>,
+    place: Place,
+    /// Owed by a close that settled this waiter, until it is taken.
+    wake_owed: bool,
+    /// The waiter's number on this channel: of its arrival, later of its
+    /// hand-off.
+    ticket: u64,
+}
+
+/// One case of a waiting party.
+pub(crate) struct Waiter {
+    links: UnsafeCell<Links>,
+    outcome: UnsafeCell<Outcome>,
+    party: NonNull<Party>,
+    /// The `UnsafeCell<MaybeUninit<T>>` of the owner: where a received value
+    /// goes, or where a sent one is.
+    slot: NonNull<()>,
+    direction: Direction,
+    index: u32,
+    site: &'static Location<'static>,
+}
+
+impl Waiter {
+    /// The case number `index` of `party`.
+    pub(crate) fn new(
+        party: NonNull<Party>,
+        slot: NonNull<()>,
+        direction: Direction,
+        index: u32,
+        site: &'static Location<'static>,
+    ) -> Self {
+        let links = Links {
+            next: None,
+            prev: None,
+            place: Place::Nowhere,
+            wake_owed: false,
+            ticket: 0,
+        };
+        Waiter {
+            links: UnsafeCell::new(links),
+            outcome: UnsafeCell::new(Outcome::Pending),
+            party,
+            slot,
+            direction,
+            index,
+            site,
+        }
+    }
+
+    pub(crate) fn party(&self) -> NonNull<Party> {
+        self.party
+    }
+
+    pub(crate) fn slot(&self) -> NonNull<()> {
+        self.slot
+    }
+
+    pub(crate) fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
+    /// How the wait ended.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the owner of a party that is done, or holds the lock of
+    /// the channel.
+    pub(crate) unsafe fn outcome(&self) -> Outcome {
+        // SAFETY: Q4.
+        unsafe { self.outcome.with(|outcome| *outcome) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller won the claim on the party and holds the lock.
+    pub(crate) unsafe fn set_outcome(&self, outcome: Outcome) {
+        // SAFETY: Q4.
+        unsafe { self.outcome.with_mut(|slot| *slot = outcome) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    pub(crate) unsafe fn place(&self) -> Place {
+        // SAFETY: Q1.
+        unsafe { self.links.with(|links| links.place) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    pub(crate) unsafe fn ticket(&self) -> u64 {
+        // SAFETY: Q1.
+        unsafe { self.links.with(|links| links.ticket) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    pub(crate) unsafe fn set_ticket(&self, ticket: u64) {
+        // SAFETY: Q1.
+        unsafe { self.links.with_mut(|links| links.ticket = ticket) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    pub(crate) unsafe fn set_wake_owed(&self, owed: bool) {
+        // SAFETY: Q1.
+        unsafe { self.links.with_mut(|links| links.wake_owed = owed) }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    pub(crate) unsafe fn wake_owed(&self) -> bool {
+        // SAFETY: Q1.
+        unsafe { self.links.with(|links| links.wake_owed) }
+    }
+}
+
+/// A FIFO of waiters, guarded by the lock of the channel it belongs to.
+pub(crate) struct WaitQueue {
+    head: Option<NonNull<Waiter>>,
+    tail: Option<NonNull<Waiter>>,
+    len: usize,
+    place: Place,
+}
+
+impl WaitQueue {
+    pub(crate) const fn new(place: Place) -> Self {
+        WaitQueue {
+            head: None,
+            tail: None,
+            len: 0,
+            place,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends a waiter.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in no queue, and Q2 will hold until it is removed.
+    pub(crate) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>) {
+        let (place, tail) = (self.place, self.tail);
+        // SAFETY: Q1, since `&mut self` is had under the lock.
+        unsafe {
+            waiter.as_ref().links.with_mut(|links| {
+                debug_assert_eq!(links.place, Place::Nowhere, "Q3");
+                links.place = place;
+                links.prev = tail;
+                links.next = None;
+            });
+        }
+        match tail {
+            // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
+            Some(tail) => unsafe {
+                tail.as_ref()
+                    .links
+                    .with_mut(|links| links.next = Some(waiter))
+            },
+            None => self.head = Some(waiter),
+        }
+        self.tail = Some(waiter);
+        self.len += 1;
+    }
+
+    /// Takes the oldest waiter out.
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<NonNull<Waiter>> {
+        let waiter = self.head?;
+        // SAFETY: the head is in this queue.
+        unsafe { self.remove(waiter) };
+        Some(waiter)
+    }
+
+    /// Takes a waiter out.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in this queue.
+    pub(crate) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
+        let place = self.place;
+        // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
+        let (prev, next) = unsafe {
+            waiter.as_ref().links.with_mut(|links| {
+                debug_assert_eq!(links.place, place, "Q3");
+                links.place = Place::Nowhere;
+                (links.prev.take(), links.next.take())
+            })
+        };
+        match prev {
+            // SAFETY: a neighbour is linked, hence alive; its links are ours.
+            Some(prev) => unsafe { prev.as_ref().links.with_mut(|links| links.next = next) },
+            None => self.head = next,
+        }
+        match next {
+            // SAFETY: as above.
+            Some(next) => unsafe { next.as_ref().links.with_mut(|links| links.prev = prev) },
+            None => self.tail = prev,
+        }
+        self.len -= 1;
+    }
+
+    /// The waiters, oldest first.
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter {
+            next: self.head,
+            queue: std::marker::PhantomData,
+        }
+    }
+}
+
+/// Walks a queue whose lock is held.
+pub(crate) struct Iter<'q> {
+    next: Option<NonNull<Waiter>>,
+    queue: std::marker::PhantomData<&'q WaitQueue>,
+}
+
+impl<'q> Iterator for Iter<'q> {
+    type Item = &'q Waiter;
+
+    fn next(&mut self) -> Option<&'q Waiter> {
+        let waiter = self.next?;
+        // SAFETY: linked, hence alive while the lock is held (Q2), which the
+        // borrow of the queue shows.
+        let waiter = unsafe { waiter.as_ref() };
+        // SAFETY: Q1.
+        self.next = unsafe { waiter.links.with(|links| links.next) };
+        Some(waiter)
+    }
+}
