@@ -1,0 +1,389 @@
+//! A made-up report with every kind of finding in it: an operator that shut
+//! down in the wrong order.
+
+use std::time::{Duration, SystemTime};
+
+use crate::report::*;
+
+/// 2026-03-09T12:34:56Z, and a quarter of a second.
+fn taken() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_773_059_696_250)
+}
+
+pub(super) fn empty() -> Report {
+    Report {
+        schema: SCHEMA,
+        taken: taken(),
+        pid: 4242,
+        findings: Vec::new(),
+        tasks: Vec::new(),
+        channels: 0,
+    }
+}
+
+pub(super) fn report() -> Report {
+    let mut tasks = vec![orphaned(), dead_wait(), select(), outlived()];
+    tasks.extend((0..5).map(nil_receive));
+    let mut findings = Vec::new();
+    for task in &tasks {
+        let Some(evidence) = task.evidence else {
+            continue;
+        };
+        let (reason, fingerprint) = match evidence {
+            Evidence::Proven(Proven::Never) => ("it waits on a nil channel", "9c1d44f0a2b3c4d5"),
+            Evidence::Proven(_) => ("0 handles can send, 0 can close", "0123456789abcdef"),
+            Evidence::DeadWait(_) => ("0 handles can receive, 0 can close", "4f5e6d7c8b9a0f1e"),
+            _ => ("its context was cancelled 30s ago", "77aa55cc33ee11ff"),
+        };
+        findings.push(finding(
+            evidence,
+            reason,
+            fingerprint,
+            Subject::Task(task.id),
+        ));
+    }
+    findings.push(double_close());
+    findings.sort_by_key(|f| f.evidence);
+    Report {
+        findings,
+        tasks,
+        channels: 7,
+        ..empty()
+    }
+}
+
+/// As [`report`], but with names chosen to break out of their line.
+pub(super) fn hostile() -> Report {
+    let bad = "a\"b;c\nd\re\tf\u{1b}[31m\u{0}\u{202e}<g>&amp;]]>\\ 7";
+    let long = "n".repeat(1_000_000);
+    let mut report = report();
+    for task in &mut report.tasks {
+        task.name = format!("{bad}\n\ntask 1 \"x\" [chan receive]:\n");
+        task.operation = format!("{bad} {long}");
+        task.site.file = bad.into();
+        for case in &mut task.cases {
+            let Some(c) = &mut case.channel else { continue };
+            c.name = Some(format!(" # {bad}"));
+            c.element = long.clone();
+        }
+    }
+    report.tasks[0].stack = [bad, "", " ", "# no comment", &long]
+        .map(|name| frame(name, Some(bad), Some(1), 0))
+        .into();
+    report.tasks[1].stack = vec![frame("0x5566", None, None, 0x5566)];
+    report.tasks[2].cases.clear();
+    for finding in &mut report.findings {
+        finding.reason = bad.into();
+        finding.fingerprint = bad.into();
+    }
+    report
+        .findings
+        .push(finding(Evidence::Outlived, "", "", Subject::Task(u64::MAX)));
+    report
+}
+
+/// `n` tasks that differ in nothing but their number, each with its finding.
+pub(super) fn crowd(n: usize) -> Report {
+    let mut report = empty();
+    report.channels = 1;
+    for id in 0..n as u64 {
+        report.tasks.push(ParkedTask { id, ..orphaned() });
+        let evidence = Evidence::Proven(Proven::Orphaned);
+        report.findings.push(finding(
+            evidence,
+            "no handle is left",
+            "00ff",
+            Subject::Task(id),
+        ));
+    }
+    report
+}
+
+pub(super) fn frame(function: &str, file: Option<&str>, line: Option<u32>, address: u64) -> Frame {
+    Frame {
+        function: function.into(),
+        file: file.map(Into::into),
+        line,
+        address,
+    }
+}
+
+pub(super) fn site(file: &str, line: u32, column: u32) -> Site {
+    Site {
+        file: file.into(),
+        line,
+        column,
+    }
+}
+
+fn finding(evidence: Evidence, reason: &str, fingerprint: &str, subject: Subject) -> Finding {
+    Finding {
+        evidence,
+        reason: reason.into(),
+        fingerprint: fingerprint.into(),
+        subject,
+    }
+}
+
+fn task(id: u64, name: &str, operation: &str, age: Duration, at: Site) -> ParkedTask {
+    ParkedTask {
+        id,
+        name: name.into(),
+        kind: TaskKind::Thread,
+        operation: operation.into(),
+        age: Some(age),
+        site: at,
+        stack: Vec::new(),
+        has_deadline: false,
+        cases: Vec::new(),
+        context: None,
+        evidence: None,
+    }
+}
+
+fn case(index: usize, direction: Direction, at: Site, channel: Option<ChannelInfo>) -> WaitCase {
+    WaitCase {
+        index,
+        direction,
+        site: at,
+        channel,
+    }
+}
+
+fn chan(id: u64, name: Option<&str>, element: &str, birth: Site) -> ChannelInfo {
+    ChannelInfo {
+        id,
+        name: name.map(Into::into),
+        element: element.into(),
+        birth,
+        capacity: 0,
+        len: 0,
+        senders: 1,
+        receivers: 1,
+        closers: 1,
+        sent: 0,
+        received: 0,
+        closed: None,
+        orphaned: None,
+    }
+}
+
+/// `reconcile` is inlined into `run`: they share an address.
+fn orphaned() -> ParkedTask {
+    let at = site("src/controller/configmap.rs", 88, 21);
+    let configmaps = ChannelInfo {
+        capacity: 16,
+        senders: 0,
+        closers: 0,
+        sent: 10,
+        received: 10,
+        orphaned: Some(Deed {
+            task: "main".into(),
+            site: None,
+            stack: vec![
+                frame(
+                    "operator::manager::shutdown",
+                    Some("src/manager.rs"),
+                    Some(120),
+                    0x55d0_7100,
+                ),
+                frame("operator::main", Some("src/main.rs"), Some(44), 0x55d0_7200),
+            ],
+            ago: Duration::from_millis(187_400),
+        }),
+        ..chan(
+            41,
+            Some("configmaps"),
+            "ConfigMap",
+            site("src/manager.rs", 30, 18),
+        )
+    };
+    ParkedTask {
+        stack: vec![
+            frame(
+                "operator::controller::configmap::reconcile",
+                Some("src/controller/configmap.rs"),
+                Some(88),
+                0x55d0_1040,
+            ),
+            frame(
+                "operator::controller::configmap::run",
+                Some("src/controller/configmap.rs"),
+                Some(61),
+                0x55d0_1040,
+            ),
+            frame(
+                "<operator::Manager as Spawn>::spawn",
+                Some("src/manager.rs"),
+                Some(77),
+                0x55d0_2080,
+            ),
+        ],
+        cases: vec![case(0, Direction::Receive, at.clone(), Some(configmaps))],
+        evidence: Some(Evidence::Proven(Proven::Orphaned)),
+        ..task(
+            3,
+            "reconcile-configmap",
+            "chan receive",
+            Duration::from_secs(192),
+            at,
+        )
+    }
+}
+
+fn dead_wait() -> ParkedTask {
+    let at = site("src/sync/audit.rs", 20, 14);
+    let audit = ChannelInfo {
+        receivers: 0,
+        closers: 0,
+        ..chan(
+            17,
+            None,
+            "Option<[u8; 32]>",
+            site("src/sync/audit.rs", 9, 20),
+        )
+    };
+    ParkedTask {
+        kind: TaskKind::Future,
+        cases: vec![case(0, Direction::Send, at.clone(), Some(audit))],
+        evidence: Some(Evidence::DeadWait(Proven::Orphaned)),
+        ..task(5, "future", "chan send", Duration::from_millis(12_430), at)
+    }
+}
+
+fn select() -> ParkedTask {
+    let file = "src/dispatch.rs";
+    let events = ChannelInfo {
+        capacity: 64,
+        senders: 3,
+        sent: 90_210,
+        received: 90_210,
+        ..chan(2, Some("events"), "Event", site("src/main.rs", 12, 22))
+    };
+    let results = ChannelInfo {
+        capacity: 1,
+        len: 1,
+        sent: 7,
+        received: 6,
+        ..chan(
+            3,
+            Some("results"),
+            "Result<Status, Error>",
+            site("src/main.rs", 13, 23),
+        )
+    };
+    ParkedTask {
+        stack: vec![
+            frame(
+                "operator::dispatch::next",
+                Some(file),
+                Some(40),
+                0x55d0_3010,
+            ),
+            frame("operator::dispatch::run", Some(file), Some(25), 0x55d0_3090),
+            frame(
+                "<operator::Manager as Spawn>::spawn",
+                Some("src/manager.rs"),
+                Some(77),
+                0x55d0_2080,
+            ),
+        ],
+        has_deadline: true,
+        cases: vec![
+            case(0, Direction::Receive, site(file, 41, 13), Some(events)),
+            case(1, Direction::Send, site(file, 42, 13), Some(results)),
+            case(2, Direction::Receive, site(file, 43, 13), None),
+        ],
+        ..task(
+            8,
+            "dispatcher",
+            "select",
+            Duration::from_millis(1_250),
+            site(file, 40, 9),
+        )
+    }
+}
+
+/// Its stack did not come in time.
+fn outlived() -> ParkedTask {
+    let at = site("src/worker.rs", 51, 30);
+    let jobs = ChannelInfo {
+        sent: 4,
+        received: 4,
+        ..chan(9, Some("jobs"), "Job", site("src/worker.rs", 12, 24))
+    };
+    ParkedTask {
+        cases: vec![case(0, Direction::Receive, at.clone(), Some(jobs))],
+        context: Some(ContextInfo {
+            birth: site("src/main.rs", 20, 15),
+            cancelled: Some(site("src/main.rs", 61, 9)),
+            cause: Some("deadline exceeded".into()),
+            cancelled_ago: Some(Duration::from_secs(30)),
+        }),
+        evidence: Some(Evidence::Outlived),
+        age: None,
+        ..task(9, "worker-1", "chan receive", Duration::ZERO, at)
+    }
+}
+
+fn nil_receive(n: u64) -> ParkedTask {
+    let at = site("src/pool.rs", 33, 17);
+    ParkedTask {
+        stack: vec![
+            frame(
+                "operator::pool::Pool::serve",
+                Some("src/pool.rs"),
+                Some(33),
+                0x55d0_4000,
+            ),
+            frame("0x55d04800", None, None, 0x55d0_4800),
+        ],
+        cases: vec![case(0, Direction::Receive, at.clone(), None)],
+        evidence: Some(Evidence::Proven(Proven::Never)),
+        ..task(
+            11 + n,
+            &format!("pool-{n}"),
+            "chan receive (nil chan)",
+            Duration::from_millis(900 - 200 * n),
+            at,
+        )
+    }
+}
+
+fn double_close() -> Finding {
+    let done = ChannelInfo {
+        closed: Some(Deed {
+            task: "closer-1".into(),
+            site: Some(site("src/done.rs", 14, 5)),
+            stack: vec![frame(
+                "operator::done::stop",
+                Some("src/done.rs"),
+                Some(14),
+                0x55d0_5000,
+            )],
+            ago: Duration::from_secs(7),
+        }),
+        ..chan(6, Some("done"), "()", site("src/done.rs", 3, 16))
+    };
+    let event = MisuseEvent {
+        misuse: Misuse::DoubleClose,
+        task: "closer-2".into(),
+        site: site("src/done.rs", 19, 5),
+        stack: vec![frame(
+            "operator::done::abort",
+            Some("src/done.rs"),
+            Some(19),
+            0x55d0_5100,
+        )],
+        ago: Duration::from_secs(5),
+        channel: done,
+    };
+    let reason = "\"done\" was closed already";
+    let evidence = Evidence::Misuse(Misuse::DoubleClose);
+    finding(
+        evidence,
+        reason,
+        "e0e1e2e3e4e5e6e7",
+        Subject::Event(Box::new(event)),
+    )
+}

@@ -1,0 +1,126 @@
+//! Which threads and tasks are stuck on a channel for ever, where, since when,
+//! and why nobody will come.
+//!
+//! ```
+//! use chan_core::Builder;
+//!
+//! leakwatch::install().ok(); // once, early in main
+//!
+//! let (feed, inbox) = Builder::new().name("feed").chan::<u32>().split();
+//! let worker = std::thread::spawn(move || inbox.recv());
+//! drop(feed); // nobody closed it: the worker waits for ever
+//!
+//! # while leakwatch::snapshot().findings.is_empty() { std::thread::yield_now(); }
+//! let report = leakwatch::snapshot();
+//! let finding = &report.findings[0];
+//! assert_eq!(finding.evidence.to_string(), "Proven::Orphaned");
+//! # drop(worker);
+//! ```
+//!
+//! A [`Report`] lists every parked task and what there is to say about it.
+//! [`export`] writes it as text in the manner of Go's goroutine dump, as JSON,
+//! as a profile for `go tool pprof`, as folded stacks and as a flamegraph.
+//!
+//! # What it costs
+//!
+//! Operations that do not park never meet leakwatch. A park stores the line
+//! it came from and a coarse time, whether or not somebody watches. Stacks
+//! are taken when a report is: each parked thread is woken, walks its own
+//! stack and parks again, keeping its place in the queue.
+//!
+//! # What it can know
+//!
+//! A proof is a matter of counting: a channel knows how many live handles can
+//! send, receive and close. [`Proven::Orphaned`](report::Proven::Orphaned) is
+//! said of a thread that waits where none is left that could wake it. Handles
+//! that nobody uses any more but that still exist (in a static, in a running
+//! thread, in the waiter itself) count as able: the proof is missed, never
+//! wrong. Waits with a deadline are never judged.
+
+#![forbid(unsafe_code)]
+
+mod evidence;
+pub mod export;
+mod registry;
+pub mod report;
+mod snapshot;
+mod stack;
+mod survey;
+mod task;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use report::Report;
+pub use task::{Entered, Task, Tracked};
+
+/// How leakwatch looks; see [`install_with`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long after its context was cancelled a parked task is called
+    /// [`Outlived`](report::Evidence::Outlived). One second.
+    pub grace: Duration,
+    /// How many threads are asked for their stacks in one report, those with
+    /// findings first. 1,000.
+    pub max_stacks: usize,
+    /// How long a report waits for the stacks it asked for. 250 ms.
+    pub stack_patience: Duration,
+    /// How many different misuses are remembered; the rest is only counted.
+    /// 256.
+    pub max_events: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            grace: Duration::from_secs(1),
+            max_stacks: 1_000,
+            stack_patience: Duration::from_millis(250),
+            max_events: 256,
+        }
+    }
+}
+
+/// Something watches this process already; there can be one watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyInstalled;
+
+impl fmt::Display for AlreadyInstalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a watcher is installed already: call leakwatch::install once, early in main")
+    }
+}
+
+impl std::error::Error for AlreadyInstalled {}
+
+/// Starts to watch, with the default [`Options`].
+///
+/// From here on stacks can be taken, and it is written down who orphans or
+/// misuses a channel. Channels and waits that are older than this are seen as
+/// well.
+///
+/// # Errors
+///
+/// [`AlreadyInstalled`].
+pub fn install() -> Result<(), AlreadyInstalled> {
+    install_with(Options::default())
+}
+
+/// Starts to watch.
+///
+/// # Errors
+///
+/// [`AlreadyInstalled`].
+pub fn install_with(options: Options) -> Result<(), AlreadyInstalled> {
+    registry::install(options)
+}
+
+/// Looks at every channel and says what there is to say.
+///
+/// Nobody is stopped for it: candidates are looked at twice, and only what
+/// did not move in between is reported. Without [`install`] the report has no
+/// stacks and does not know who orphaned a channel.
+pub fn snapshot() -> Report {
+    survey::survey()
+}
