@@ -54,6 +54,9 @@ use std::time::Duration;
 pub use report::Report;
 pub use task::{Entered, Task, Tracked};
 
+/// Where this crate's sources lie; stacks leave their frames out.
+const SOURCE: &str = file!();
+
 /// How leakwatch looks; see [`install_with`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]

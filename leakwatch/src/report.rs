@@ -283,13 +283,17 @@ pub struct Site {
     pub file: String,
     /// From 1.
     pub line: u32,
-    /// From 1.
+    /// From 1; 0 where only the line is known.
     pub column: u32,
 }
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        write!(f, "{}:{}", self.file, self.line)?;
+        if self.column > 0 {
+            write!(f, ":{}", self.column)?;
+        }
+        Ok(())
     }
 }
 

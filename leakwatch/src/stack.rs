@@ -103,6 +103,18 @@ const OURS: [&str; 9] = [
     "_Unwind",
 ];
 
+/// The same by where their sources lie: builds with little debug information
+/// name inlined functions without their crates. (The compiler's own libraries
+/// are all under `/rustc/`.)
+fn is_our_source(file: &str) -> bool {
+    // `…/chan-core/src/`, as the compiler was given it.
+    let folder = |lib: &'static str| lib.strip_suffix("lib.rs").unwrap_or(lib);
+    file.starts_with("/rustc/")
+        || file.contains("/backtrace-0.")
+        || file.contains(folder(chan_core::observe::SOURCE))
+        || file.contains(folder(crate::SOURCE))
+}
+
 /// The outermost frame of everything that a thread's closure or `main` is
 /// called from.
 const RUNTIME: &str = "__rust_begin_short_backtrace";
@@ -111,32 +123,28 @@ fn is_ours(frame: &Frame) -> bool {
     // `<chan_core::Chan<T> as …>::f` is chan_core's; so is `f<…>` of it.
     let name = frame.function.trim_start_matches(['<', '&', '*']);
     let name = name.trim_start_matches("mut ").trim_start_matches("dyn ");
-    OURS.iter().any(|ours| name.starts_with(ours)) || name.starts_with("0x")
+    OURS.iter().any(|ours| name.starts_with(ours))
+        || name.starts_with("0x")
+        || frame.file.as_deref().is_some_and(is_our_source)
 }
 
 /// Leaves out our own frames at the inner end and the runtime's at the outer
 /// one. A stack of nothing else stays as it is.
-fn trim(frames: Vec<Frame>) -> Vec<Frame> {
+fn trim(mut frames: Vec<Frame>) -> Vec<Frame> {
     let inner = frames.iter().take_while(|frame| is_ours(frame)).count();
     let outer = frames
         .iter()
         .position(|frame| frame.function.contains(RUNTIME));
-    let end = outer.unwrap_or(frames.len());
-    if inner >= end {
-        return frames;
+    let mut end = outer.unwrap_or(frames.len());
+    // Between the runtime and the outermost user frame stand shims.
+    while end > inner && is_ours(&frames[end - 1]) {
+        end -= 1;
     }
-    let mut kept = frames;
-    kept.truncate(end);
-    kept.drain(..inner);
-    // Between the runtime and the first user frame stand shims of `core`.
-    while kept.len() > 1
-        && kept
-            .last()
-            .is_some_and(|last| last.function.contains("FnOnce"))
-    {
-        kept.pop();
+    if inner < end {
+        frames.truncate(end);
+        frames.drain(..inner);
     }
-    kept
+    frames
 }
 
 #[cfg(test)]

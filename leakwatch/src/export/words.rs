@@ -114,9 +114,9 @@ pub(super) fn moment(t: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// `file:line:column`.
+/// `file:line:column`, as far as known.
 pub(super) fn site(s: &Site) -> String {
-    format!("{}:{}:{}", one_line(&s.file), s.line, s.column)
+    one_line(&s.to_string()).into_owned()
 }
 
 /// `file:line`, as stacks print it.
