@@ -244,19 +244,20 @@ pub struct ChannelInfo {
 }
 
 /// Who did something to a channel, where, and how long ago.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Deed {
-    /// A thread's or a tracked task's name.
-    pub task: String,
+    /// A thread's or a tracked task's name; none if nobody watched then, or if
+    /// the channel closed because its last handle was dropped.
+    pub task: Option<String>,
     /// The line, where one is known.
     pub site: Option<Site>,
     /// The stack, innermost first, without our own frames; may be empty.
     pub stack: Vec<Frame>,
-    /// How long ago.
-    #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
-    pub ago: Duration,
+    /// How long ago; none where the task is not known either.
+    #[cfg_attr(feature = "json", serde(serialize_with = "opt_seconds"))]
+    pub ago: Option<Duration>,
 }
 
 /// The context a task was bound to.

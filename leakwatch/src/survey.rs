@@ -3,7 +3,7 @@
 
 use std::panic::Location;
 use std::process;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use chan_core::observe::{self, ChannelSnapshot, Direction as Way, Misuse as CoreMisuse, Who};
 
@@ -152,14 +152,7 @@ fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelInfo {
         .or(channel.senders_orphaned.as_ref());
     let closing = channel.close_note.as_ref().and_then(Deed::of);
     let closed = channel.closed.then(|| {
-        let mut deed = closing
-            .map(|deed| reported(deed, now))
-            .unwrap_or_else(|| ReportedDeed {
-                task: "before anybody watched".to_owned(),
-                site: None,
-                stack: Vec::new(),
-                ago: Duration::ZERO,
-            });
+        let mut deed = closing.map_or_else(ReportedDeed::default, |deed| reported(deed, now));
         deed.site = channel.closed_at.map(site);
         deed
     });
@@ -187,14 +180,14 @@ fn reported(deed: &Deed, now: Instant) -> ReportedDeed {
         .iter()
         .find_map(|frame| Some((frame.file.clone()?, frame.line?)));
     ReportedDeed {
-        task: deed.task.clone(),
+        task: Some(deed.task.clone()),
         site: place.map(|(file, line)| Site {
             file,
             line,
             column: 0,
         }),
         stack,
-        ago: now.saturating_duration_since(deed.at),
+        ago: Some(now.saturating_duration_since(deed.at)),
     }
 }
 

@@ -88,7 +88,7 @@ fn a_receiver_without_senders_is_orphaned() {
         (0, 0, 1)
     );
     let orphaned = channel.orphaned.as_ref().expect("the drop was noted");
-    assert_eq!(orphaned.task, "dropper");
+    assert_eq!(orphaned.task.as_deref(), Some("dropper"));
     assert_eq!(
         orphaned.site.as_ref().unwrap().line,
         dropped,

@@ -178,7 +178,7 @@ fn orphaned() -> ParkedTask {
         sent: 10,
         received: 10,
         orphaned: Some(Deed {
-            task: "main".into(),
+            task: Some("main".into()),
             site: None,
             stack: vec![
                 frame(
@@ -189,7 +189,7 @@ fn orphaned() -> ParkedTask {
                 ),
                 frame("operator::main", Some("src/main.rs"), Some(44), 0x55d0_7200),
             ],
-            ago: Duration::from_millis(187_400),
+            ago: Some(Duration::from_millis(187_400)),
         }),
         ..chan(
             41,
@@ -353,7 +353,7 @@ fn nil_receive(n: u64) -> ParkedTask {
 fn double_close() -> Finding {
     let done = ChannelInfo {
         closed: Some(Deed {
-            task: "closer-1".into(),
+            task: Some("closer-1".into()),
             site: Some(site("src/done.rs", 14, 5)),
             stack: vec![frame(
                 "operator::done::stop",
@@ -361,7 +361,7 @@ fn double_close() -> Finding {
                 Some(14),
                 0x55d0_5000,
             )],
-            ago: Duration::from_secs(7),
+            ago: Some(Duration::from_secs(7)),
         }),
         ..chan(6, Some("done"), "()", site("src/done.rs", 3, 16))
     };

@@ -123,7 +123,7 @@ fn case_channel(case: &WaitCase, w: &mut impl Write) -> io::Result<()> {
             writeln!(w, "{}", channel_name(c))?;
             channel_counts("\t", c, w)?;
             for (what, deed) in deeds(c) {
-                writeln!(w, "\t{what} {}", deed_line(deed))?;
+                writeln!(w, "\t{what}{}", deed_line(deed))?;
             }
             Ok(())
         }
@@ -136,7 +136,7 @@ pub(super) fn channel_whole(indent: &str, c: &ChannelInfo, w: &mut impl Write) -
     let inner = format!("{indent}\t");
     channel_counts(&inner, c, w)?;
     for (what, deed) in deeds(c) {
-        writeln!(w, "{inner}{what} {}", deed_line(deed))?;
+        writeln!(w, "{inner}{what}{}", deed_line(deed))?;
         frames(&format!("{inner}\t"), &deed.stack, w)?;
     }
     Ok(())
@@ -183,7 +183,12 @@ fn deed_line(deed: &Deed) -> String {
             format!(" at {}:{n}", one_line(file))
         }),
     };
-    format!("{} ago by {}{at}", age(deed.ago), quoted(&deed.task))
+    let ago = deed.ago.map(|ago| format!(" {} ago", age(ago)));
+    let by = deed
+        .task
+        .as_ref()
+        .map(|task| format!(" by {}", quoted(task)));
+    format!("{}{}{at}", ago.unwrap_or_default(), by.unwrap_or_default())
 }
 
 /// The context a task is bound to.
