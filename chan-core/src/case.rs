@@ -459,7 +459,16 @@ impl<T, F: SendFace<T>> SendCase<'_, T, F> {
                 let value = unsafe { self.take_value() };
                 let chan = self.chan.expect("nil is never closed");
                 let misuse = watch::Misuse::SendAfterClose;
-                let text = || handle::misuse(chan, misuse, self.site);
+                let caller = Location::caller();
+                let text = || {
+                    let text = handle::misuse(chan, misuse, self.site);
+                    if caller == self.site {
+                        text
+                    } else {
+                        // Polled: the line of the panic is not the user's.
+                        format!("{text} (sent at {})", self.site)
+                    }
+                };
                 F::closed(value, Closed { text: &text })
             }
             Sending::Armed => unreachable!("only a case that has won is asked"),

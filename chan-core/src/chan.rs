@@ -105,6 +105,13 @@ impl<T> Chan<T> {
         Chan(Some(handle))
     }
 
+    /// What a select sorts its channels by.
+    #[cfg(all(test, loom))]
+    pub(crate) fn address(&self) -> usize {
+        self.chan()
+            .map_or(0, |chan| std::ptr::from_ref(chan.header()) as usize)
+    }
+
     /// The send-only view of this channel; a handle of its own.
     ///
     /// # Examples

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::chan::{RecvChan, SendChan};
+use crate::panics;
 use crate::time::{self, TimerId};
 
 /// Why a context was cancelled: Go's `ctx.Err()`.
@@ -384,6 +385,7 @@ impl Inner {
     }
 
     fn cancel(this: &Arc<Self>, cause: Cause, site: &'static Location<'static>) {
+        let mut panicked = None;
         let mut next = vec![Arc::clone(this)];
         while let Some(context) = next.pop() {
             let cancellation = Cancellation {
@@ -402,8 +404,24 @@ impl Inner {
                 time::cancel(timer);
             }
             next.extend(state.children.iter().filter_map(Weak::upgrade));
-            // Nil for the background, which has no `Cancel`.
-            let _ = context.close.try_close();
+            // Nil for the background, which has no `Cancel`. A waker that
+            // panics must not keep the children from being cancelled: nobody
+            // would ever do it later.
+            let closed = panics::catch(|| context.close.try_close());
+            panics::keep_first(&mut panicked, closed.err());
+        }
+        if let Some(panic) = panicked {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // One by one: a long chain dropped from its leaf would recurse.
+        let mut next = self.parent.take();
+        while let Some(parent) = next {
+            next = Arc::into_inner(parent).and_then(|mut parent| parent.parent.take());
         }
     }
 }

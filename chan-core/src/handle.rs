@@ -176,7 +176,9 @@ pub(crate) fn misuse<T>(
         watch::Misuse::DoubleClose => "close of closed channel",
         watch::Misuse::SendAfterClose => "send on closed channel",
     };
-    match chan.header().lock().closed_at {
+    // A statement of its own: the lock is gone when the text is made.
+    let closed_at = chan.header().lock().closed_at;
+    match closed_at {
         Some(at) => format!("{text} (closed at {at})"),
         None => text.to_owned(),
     }

@@ -36,7 +36,7 @@ use crate::ring::{Comeback, Returned, Ring};
 use crate::sync::{MutPtr, UnsafeCell};
 use crate::waitq::{Direction, Outcome, WaitQueue, Waiter};
 use crate::wakes::Wakes;
-use crate::{registry, watch};
+use crate::{panics, registry, watch};
 
 /// Where a waiting receiver gets its value and a waiting sender has it.
 pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
@@ -271,7 +271,10 @@ impl<T> Hchan<T> {
         if !self.header.lock().close(&self.header, at) {
             return false;
         }
-        self.note(watch::Moment::Closed, |notes| &mut notes.closed);
+        // Channels that close because a side was dropped are the daily course.
+        if at.is_some() {
+            self.note(watch::Moment::Closed, |notes| &mut notes.closed);
+        }
         self.wake_the_settled();
         true
     }
@@ -285,8 +288,7 @@ impl<T> Hchan<T> {
             guard.take_wakes(&mut wakes);
             let more = !guard.recvq.is_empty() || !guard.sendq.is_empty();
             drop(guard);
-            let panic = wakes.fire();
-            panicked = panicked.or(panic);
+            panics::keep_first(&mut panicked, wakes.fire());
             if !more {
                 break;
             }
@@ -411,7 +413,7 @@ impl<T> Op<'_, T> {
         if let Some(receiver) = Guarded::pop_claimed(&mut self.guarded.recvq) {
             self.guarded.sent += 1;
             // SAFETY: just claimed.
-            return Sent::Done(unsafe { self.hand(receiver, value) });
+            return Sent::Done(unsafe { self.hand(receiver, value, None) });
         }
         if self.store().ring.is_full() {
             return Sent::Full(value);
@@ -476,7 +478,7 @@ impl<T> Op<'_, T> {
     ///
     /// The receiver waits on this channel and was claimed under this lock.
     #[inline]
-    unsafe fn hand(&mut self, receiver: NonNull<Waiter>, value: T) -> Wake {
+    unsafe fn hand(&mut self, receiver: NonNull<Waiter>, value: T, first: Option<u64>) -> Wake {
         self.guarded.received += 1;
         // SAFETY: the slot of a receiver of this channel takes a `T`, and is
         // ours until the party is done (waitq, Q4).
@@ -484,7 +486,7 @@ impl<T> Op<'_, T> {
             let slot = receiver.as_ref().slot().cast::<Slot<T>>();
             slot.as_ref()
                 .with_mut(|slot| *slot = MaybeUninit::new(value));
-            self.guarded.complete(receiver)
+            self.guarded.complete(receiver, first)
         }
     }
 
@@ -500,7 +502,7 @@ impl<T> Op<'_, T> {
         unsafe {
             let slot = sender.as_ref().slot().cast::<Slot<T>>();
             let value = slot.as_ref().with(|slot| slot.assume_init_read());
-            (value, self.guarded.complete(sender))
+            (value, self.guarded.complete(sender, None))
         }
     }
 
@@ -523,7 +525,10 @@ impl<T> Op<'_, T> {
         };
         match next {
             // SAFETY: just claimed.
-            Some(receiver) => (unsafe { self.hand(receiver, value) }, Some(node)),
+            Some(receiver) => (
+                unsafe { self.hand(receiver, value, Some(ticket)) },
+                Some(node),
+            ),
             None => {
                 self.store().returned.insert(node, ticket, value);
                 self.len_changed();

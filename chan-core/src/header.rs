@@ -27,7 +27,7 @@
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 use crate::lock::RawLock;
 use crate::parker::{self, Wake};
@@ -198,7 +198,7 @@ impl Header {
     }
 
     pub(crate) fn id(&self) -> ChannelId {
-        ChannelId(ptr::from_ref(self) as u64)
+        ChannelId(self.links.serial())
     }
 
     pub(crate) fn birth(&self) -> &Birth {
@@ -426,19 +426,20 @@ impl Guarded {
         }
     }
 
-    /// Completes the wait of a claimed waiter whose value has moved.
+    /// Completes the wait of a claimed waiter whose value has moved. A value
+    /// that was handed over before keeps the number of its first hand-off.
     ///
     /// # Safety
     ///
     /// The waiter came from [`Guarded::pop_claimed`] under this lock.
     #[inline]
-    pub(crate) unsafe fn complete(&mut self, waiter: NonNull<Waiter>) -> Wake {
+    pub(crate) unsafe fn complete(&mut self, waiter: NonNull<Waiter>, first: Option<u64>) -> Wake {
         // SAFETY: alive until its party is done, and ours to write (Q4).
         unsafe {
             let party = waiter.as_ref().party();
             waiter.as_ref().set_outcome(Outcome::Moved);
             if party.as_ref().is_task() {
-                let ticket = self.ticket();
+                let ticket = first.unwrap_or_else(|| self.ticket());
                 waiter.as_ref().set_ticket(ticket);
                 self.handed.push_back(waiter);
             }
@@ -482,7 +483,13 @@ impl Guarded {
                 // this lock is given back.
                 unsafe {
                     if waiter.as_ref().wake_owed() {
-                        wakes.push(parker::owed_wake(waiter.as_ref().party().as_ptr()));
+                        let party = waiter.as_ref().party();
+                        wakes.push(parker::owed_wake(party.as_ptr()));
+                        // A task is seen until it is polled, as after a
+                        // hand-off ([`Guarded::complete`]).
+                        if party.as_ref().is_task() {
+                            self.handed.push_back(waiter);
+                        }
                     }
                 }
             }

@@ -45,6 +45,7 @@
 // `hchan`, `handle`, `nil`, `case`, `selection`, `future` and `observe`.
 mod clock;
 mod lock;
+mod panics;
 mod sync;
 mod watch;
 
@@ -74,6 +75,12 @@ mod context;
 mod time;
 
 pub mod observe;
+
+#[cfg(all(test, loom))]
+mod models;
+
+/// Where this crate's sources lie.
+const SOURCE: &str = file!();
 
 pub use builder::{Builder, bounded};
 pub use chan::{Chan, Range, RecvChan, SendChan};

@@ -23,6 +23,9 @@ use crate::sync::thread;
 #[derive(Debug)]
 pub(crate) struct RawLock {
     held: AtomicBool,
+    /// Models only: see `lock_slow`. Not a part of what is modelled.
+    #[cfg(loom)]
+    losers: std::sync::Mutex<Vec<thread::Thread>>,
 }
 
 impl RawLock {
@@ -37,6 +40,7 @@ impl RawLock {
     pub(crate) fn new() -> Self {
         RawLock {
             held: AtomicBool::new(false),
+            losers: std::sync::Mutex::default(),
         }
     }
 
@@ -62,12 +66,20 @@ impl RawLock {
     pub(crate) fn unlock(&self) {
         // Release pairs with the Acquire of the next `try_lock`.
         self.held.store(false, Ordering::Release);
+        #[cfg(loom)]
+        for loser in self.losers.lock().unwrap().drain(..) {
+            loser.unpark();
+        }
     }
 
+    /// Two losers that yield to each other keep loom busy for ever, so in a
+    /// model they sleep until the holder wakes them. Loom does not switch
+    /// between the failed swap and the sleep.
     #[cfg(loom)]
     fn lock_slow(&self) {
         while !self.try_lock() {
-            thread::yield_now();
+            self.losers.lock().unwrap().push(thread::current());
+            thread::park();
         }
     }
 

@@ -113,6 +113,7 @@ impl Nothing {
             let (party, slot) = (NonNull::from(&this.party), NonNull::dangling());
             Waiter::new(party, slot, Direction::Recv, 0, this.site)
         });
+        this.party.stamp();
         // SAFETY: pinned, and withdrawn by `drop`.
         unsafe { header().lock().park(NonNull::from(waiter)) };
     }

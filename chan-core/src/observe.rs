@@ -26,6 +26,10 @@ pub use crate::watch::{
     set_current_task,
 };
 
+/// The path of this crate's `lib.rs`, as the compiler was given it: a watcher
+/// that shows stacks may leave out frames from that folder.
+pub const SOURCE: &str = crate::SOURCE;
+
 /// A channel that is, or was, alive. Holding it keeps a header's few bytes of
 /// memory, no value and no handle.
 #[derive(Clone)]
@@ -123,7 +127,8 @@ pub enum Who {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Wait {
-    /// Tells it apart from others on the same channel, earlier and later.
+    /// Tells it apart from others on the same channel. While it is queued, also
+    /// from earlier and later ones.
     pub id: WaitId,
     /// Whose case it is.
     pub party: PartyId,
@@ -167,7 +172,7 @@ pub enum WaitState {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ChannelSnapshot {
-    /// Told apart among the channels alive.
+    /// No other channel of the process has or had it.
     pub id: ChannelId,
     /// The name it was built with.
     pub name: Option<String>,
@@ -226,7 +231,7 @@ impl fmt::Debug for ChannelSnapshot {
 }
 
 impl Channel {
-    /// Told apart among the channels alive.
+    /// No other channel of the process has or had it.
     pub fn id(&self) -> ChannelId {
         self.0.header().id()
     }

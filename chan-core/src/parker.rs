@@ -136,10 +136,15 @@ impl Party {
         };
         // Only the first registration is the beginning of the wait.
         if self.since.load(Ordering::Relaxed) == 0 {
-            self.since.store(clock::now(), Ordering::Relaxed);
+            self.stamp();
         }
         // SAFETY: the caller holds the locks that guard the cell.
         unsafe { cell.with_mut(|slot| slot.replace(waker)) }
+    }
+
+    /// Stamps the beginning of the wait.
+    pub(crate) fn stamp(&self) {
+        self.since.store(clock::now(), Ordering::Relaxed);
     }
 
     /// Whether the waker in use wakes the same task as `other`.
@@ -160,7 +165,26 @@ impl Party {
     /// Waits until the party is done or the deadline has come. `false` says
     /// that the deadline came first; the party may be done all the same by
     /// the time its owner has locked the channel.
+    ///
+    /// It does not unwind: the frame it would leave is linked in a queue.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        /// Nothing here is known to panic but `std`'s thread handle, asked for
+        /// when the thread's locals are gone.
+        struct Linked;
+        impl Drop for Linked {
+            fn drop(&mut self) {
+                eprintln!("a thread that waits on a channel has panicked; aborting");
+                std::process::abort();
+            }
+        }
+
+        let linked = Linked;
+        let done = self.wait_linked(deadline);
+        std::mem::forget(linked);
+        done
+    }
+
+    fn wait_linked(&self, deadline: Option<Instant>) -> bool {
         if self.look_for_a_while() || self.commit() {
             return true;
         }
@@ -178,7 +202,11 @@ impl Party {
             if self.is_done() {
                 return true;
             }
-            self.show_stack();
+            // The hook is foreign code. If it parks by itself it may take the
+            // very unpark that says that we are done, so look once more.
+            if self.show_stack() && self.is_done() {
+                return true;
+            }
         }
     }
 
@@ -211,7 +239,7 @@ impl Party {
         };
         // SAFETY: nobody else looks at the cell before the state is PARKED.
         unsafe { cell.with_mut(|handle| *handle = Some(thread::current())) };
-        self.since.store(clock::now(), Ordering::Relaxed);
+        self.stamp();
         // Release publishes the handle to the winner and to watchers; Acquire,
         // on failure, takes over the outcome.
         self.state
@@ -219,13 +247,15 @@ impl Party {
             .is_err()
     }
 
-    /// If a watcher asked for the stack of this thread, lets it have it.
+    /// If a watcher asked for the stack of this thread, lets it have it and
+    /// says so.
     #[cold]
-    fn show_stack(&self) {
+    fn show_stack(&self) -> bool {
         let ticket = self.ticket.swap(0, Ordering::Acquire);
         if ticket != 0 {
             watch::guarded(|watcher| watcher.stack_requested(ticket));
         }
+        ticket != 0
     }
 
     // ---- The winner's side, under the lock of one of its channels. ----

@@ -22,6 +22,8 @@ const LISTS: usize = 16;
 /// A header's place in its list.
 #[derive(Debug)]
 pub(crate) struct Links {
+    /// A number no other channel of the process has or had; 0 for nil.
+    serial: Cell<u64>,
     list: Cell<usize>,
     next: Cell<Option<NonNull<Header>>>,
     prev: Cell<Option<NonNull<Header>>>,
@@ -30,10 +32,15 @@ pub(crate) struct Links {
 impl Links {
     pub(crate) const fn new() -> Self {
         Links {
+            serial: Cell::new(0),
             list: Cell::new(0),
             next: Cell::new(None),
             prev: Cell::new(None),
         }
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.get()
     }
 }
 
@@ -75,6 +82,8 @@ struct List {
     lock: RawLock,
     head: Cell<Option<NonNull<Header>>>,
     len: Cell<usize>,
+    /// How many were ever entered.
+    entered: Cell<u64>,
 }
 
 // SAFETY: the cells are reached under the lock only.
@@ -87,6 +96,7 @@ static ALIVE: [List; LISTS] = [const {
         lock: RawLock::new(),
         head: Cell::new(None),
         len: Cell::new(0),
+        entered: Cell::new(0),
     }
 }; LISTS];
 
@@ -104,6 +114,9 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
     let links = unsafe { &header.as_ref().links };
     links.list.set(number);
     list.lock.lock();
+    let entered = list.entered.get();
+    list.entered.set(entered + 1);
+    links.serial.set(1 + entered * LISTS as u64 + number as u64);
     let next = list.head.replace(Some(header));
     links.next.set(next);
     if let Some(next) = next {

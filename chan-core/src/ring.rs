@@ -19,14 +19,18 @@ pub(crate) struct Ring<T> {
 impl<T> Ring<T> {
     /// A ring of `capacity` slots, or nothing if they cannot be had.
     pub(crate) fn new(capacity: usize) -> Option<Self> {
-        // Go's bound: the buffer's size must be a valid size.
-        let bytes = capacity.checked_mul(size_of::<T>())?;
+        // Go's bounds: the capacity is an `int` and the buffer's size a valid
+        // size. (Of elements without a size there may be as many as can be
+        // counted; `wrap` needs twice the capacity to be a number.)
+        let bytes = capacity.checked_mul(size_of::<T>().max(1))?;
         if bytes > isize::MAX as usize {
             return None;
         }
-        let mut slots = Vec::new();
+        let mut slots: Vec<MaybeUninit<T>> = Vec::new();
         slots.try_reserve_exact(capacity).ok()?;
-        slots.resize_with(capacity, MaybeUninit::uninit);
+        // Not one by one: that is a long walk through elements without a size.
+        // SAFETY: reserved, and a `MaybeUninit` needs no value.
+        unsafe { slots.set_len(capacity) };
         Some(Ring {
             slots: slots.into_boxed_slice(),
             head: 0,
@@ -162,8 +166,18 @@ impl<T> Returned<T> {
 
 impl<T> Drop for Returned<T> {
     fn drop(&mut self) {
-        // One by one: a long list dropped as a whole would recurse.
-        while let Some(node) = self.pop() {
+        // One by one, also after a panic: a long list dropped as a whole would
+        // recurse.
+        struct Rest<'r, T>(&'r mut Returned<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                while let Some(node) = self.0.pop() {
+                    drop(node);
+                }
+            }
+        }
+        let rest = Rest(self);
+        while let Some(node) = rest.0.pop() {
             drop(node);
         }
     }

@@ -27,8 +27,8 @@ use crate::parker::{Party, Wake};
 use crate::waitq::Outcome;
 
 /// The order in which the cases are looked at: fills the slice, which comes
-/// as `0, 1, 2 …`, with a permutation. An index that is missing is not looked
-/// at; one beyond the cases is passed over.
+/// as `0, 1, 2 …`, with a permutation. Cases that it leaves out are looked at
+/// in place of what it says twice or of what is no case.
 pub type PollOrder<'o> = &'o mut dyn FnMut(&mut [u16]);
 
 /// Cases that wait together. `N` is their number.
@@ -201,10 +201,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     ) -> Option<Winner> {
         for &index in order {
             let index = index as usize;
-            let Some(arm) = arms.get(index) else {
-                continue;
-            };
-            if let Some(wake) = arm.attempt(frozen.guard(index)) {
+            if let Some(wake) = arms[index].attempt(frozen.guard(index)) {
                 self.stage.set(Stage::Over);
                 return Some(Winner { index, wake });
             }
@@ -304,7 +301,37 @@ impl Winner {
 fn polled<const N: usize>(order: PollOrder<'_>) -> [u16; N] {
     let mut indices = std::array::from_fn(|index| index as u16);
     order(&mut indices);
+    let mut seen = [false; N];
+    let mut whole = true;
+    for &index in &indices {
+        match seen.get_mut(index as usize) {
+            Some(seen) if !*seen => *seen = true,
+            _ => whole = false,
+        }
+    }
+    if !whole {
+        make_whole(&mut indices);
+    }
     indices
+}
+
+/// Makes a permutation of an order that is none. A case that was queued
+/// without a look might wait although it is ready, and break the invariants
+/// of its channel.
+#[cold]
+fn make_whole<const N: usize>(indices: &mut [u16; N]) {
+    let mut seen = [false; N];
+    let mut wrong = [false; N];
+    for (place, &index) in indices.iter().enumerate() {
+        match seen.get_mut(index as usize) {
+            Some(seen) if !*seen => *seen = true,
+            _ => wrong[place] = true,
+        }
+    }
+    let mut missing = (0..N).filter(|&index| !seen[index]);
+    for place in (0..N).filter(|&place| wrong[place]) {
+        indices[place] = missing.next().expect("as many as are wrong") as u16;
+    }
 }
 
 /// All channels of the cases, locked. S1.

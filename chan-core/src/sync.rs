@@ -24,6 +24,7 @@ impl<T> UnsafeCell<T> {
     ///
     /// Nobody writes to it meanwhile.
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub(crate) unsafe fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         let access = self.0.get();
         // SAFETY: the caller's promise; the pointer is to a live cell.
@@ -36,6 +37,7 @@ impl<T> UnsafeCell<T> {
     ///
     /// Nobody else looks at it or writes to it meanwhile.
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub(crate) unsafe fn with_mut<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let access = self.0.get_mut();
         // SAFETY: the caller's promise; the pointer is to a live cell.
@@ -44,6 +46,7 @@ impl<T> UnsafeCell<T> {
 
     /// Begins an exclusive access that ends with the pointer.
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn get_mut(&self) -> MutPtr<T> {
         MutPtr(self.0.get_mut())
     }

@@ -5,12 +5,12 @@
 //! nobody who waits for it is ever called orphaned.
 
 use std::collections::BTreeMap;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
+use crate::panics;
 use crate::receiver::{Receiver, never};
 
 /// A receiver that gets one value after `delay`: the moment at which the
@@ -114,7 +114,9 @@ impl Timers {
                 drop(pending);
                 // A waker that panics must not stop the clock for the others;
                 // the panic hook has printed it.
-                let _ = panic::catch_unwind(AssertUnwindSafe(fire));
+                if let Err(panic) = panics::catch(fire) {
+                    panics::discard(panic);
+                }
                 pending = self.pending();
             } else {
                 let woken = self.earlier.wait_timeout(pending, left);

@@ -60,7 +60,7 @@ struct Links {
     /// Owed by a close that settled this waiter, until it is taken.
     wake_owed: bool,
     /// The waiter's number on this channel: of its arrival, later of its
-    /// hand-off.
+    /// hand-off, or of the first one if the value was handed over before.
     ticket: u64,
 }
 

@@ -1,8 +1,6 @@
 //! A handful of wakes, taken under a lock and fired after it.
 
-use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
-
+use crate::panics::{self, Panic};
 use crate::parker::Wake;
 
 /// Enough that closing a crowded channel seldom locks twice, and small enough
@@ -15,9 +13,6 @@ pub(crate) struct Wakes {
     list: [Wake; ROOM],
     len: usize,
 }
-
-/// The first panic of a waker.
-pub(crate) type Panic = Box<dyn Any + Send>;
 
 impl Wakes {
     pub(crate) fn new() -> Self {
@@ -46,8 +41,8 @@ impl Wakes {
         let mut first = None;
         for slot in &mut self.list[..self.len] {
             let wake = std::mem::replace(slot, Wake::None);
-            let fired = panic::catch_unwind(AssertUnwindSafe(|| wake.fire()));
-            first = first.or(fired.err());
+            let fired = panics::catch(|| wake.fire());
+            panics::keep_first(&mut first, fired.err());
         }
         self.len = 0;
         first

@@ -14,8 +14,10 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::Location;
 use std::sync::{Arc, OnceLock};
+
+use crate::panics;
 
 /// What a watcher wants to remember about a moment; it lives as long as the
 /// channel it is attached to.
@@ -25,7 +27,8 @@ pub type Note = Arc<dyn Any + Send + Sync>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub u64);
 
-/// The identity of a channel, unique among the channels alive.
+/// The identity of a channel: a number that no other channel of the process
+/// has or had.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(pub(crate) u64);
 
@@ -38,7 +41,7 @@ impl ChannelId {
 
 impl fmt::Debug for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChannelId({:#x})", self.0)
+        write!(f, "ChannelId({})", self.0)
     }
 }
 
@@ -111,7 +114,9 @@ pub(crate) fn watcher() -> Option<&'static dyn Watcher> {
 /// Calls a hook if a watcher is installed. W2: its panic stops here.
 pub(crate) fn guarded<R>(hook: impl FnOnce(&'static dyn Watcher) -> R) -> Option<R> {
     let watcher = watcher()?;
-    panic::catch_unwind(AssertUnwindSafe(|| hook(watcher))).ok()
+    panics::catch(|| hook(watcher))
+        .map_err(panics::discard)
+        .ok()
 }
 
 thread_local! {
