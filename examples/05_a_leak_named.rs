@@ -62,5 +62,6 @@ fn tell(finding: &Finding, report: &Report) {
     println!("operation: {}", task.operation);
     println!("channel:   {}", channel.name.as_deref().unwrap_or("?"));
     println!("reason:    {}", finding.reason);
-    println!("last sender dropped by: {}", culprit.task);
+    let who = culprit.task.as_deref().unwrap_or("somebody");
+    println!("last sender dropped by: {who}");
 }
