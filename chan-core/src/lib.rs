@@ -11,7 +11,7 @@
 //! | last sender dropped | closes | nothing happens |
 //! | last receiver dropped | sends fail | nothing happens |
 //! | receive | `Result<T, RecvError>` | `Option<T>`; `None` is Go's `ok == false` |
-//! | nil | [`never`] | every operation waits for ever |
+//! | nil | [`never()`] | every operation waits for ever |
 //!
 //! Every operation has a blocking, a `try_`, a `_timeout` and an `_async`
 //! form on the same handle, and threads and tasks mix freely on one channel.

@@ -13,7 +13,7 @@ use crate::nil;
 use crate::waitq::Direction;
 
 /// Receives values; made by [`bounded`](crate::bounded), [`after`](crate::after)
-/// or [`never`].
+/// or [`never()`].
 ///
 /// Any number of threads and tasks may share or clone it; each value goes to
 /// one of them. When the last clone is dropped the channel closes and what is

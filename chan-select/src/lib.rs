@@ -28,7 +28,7 @@
 //! A receive case of a closed channel *is* ready. A send case of a closed
 //! channel is ready too: it panics on a [`Chan`](chan_core::Chan) and gives
 //! the value back on a [`Sender`](chan_core::Sender). A nil channel, a
-//! [`never`](chan_core::never) and a `None` are cases that are never ready.
+//! [`never()`](fn@chan_core::never) and a `None` are cases that are never ready.
 //!
 //! # Cases
 //!

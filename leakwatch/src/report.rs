@@ -1,9 +1,9 @@
 //! What leakwatch says: every parked task, and a finding for each that it
 //! has something to say about.
 //!
-//! These types are plain data. [`crate::snapshot`] and [`crate::evidence`]
-//! fill them, the exporters ([`crate::export`]) write them down; nothing here
-//! reads a channel. Durations are ages at the moment the report was taken.
+//! These types are plain data. [`crate::snapshot()`] fills them, the exporters
+//! ([`crate::export`]) write them down; nothing here reads a channel. Durations
+//! are ages at the moment the report was taken.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
