@@ -34,7 +34,7 @@ use crate::header::{Birth, Capability, Guard, Guarded, Header};
 use crate::parker::{Party, Wake};
 use crate::ring::{Comeback, Returned, Ring};
 use crate::sync::{MutPtr, UnsafeCell};
-use crate::waitq::{Direction, Outcome, WaitQueue, Waiter};
+use crate::waitq::{Direction, Outcome, Waiter};
 use crate::wakes::Wakes;
 use crate::{panics, registry, watch};
 
@@ -556,7 +556,7 @@ impl<T> Op<'_, T> {
 
     #[cfg(debug_assertions)]
     fn check_invariants(&mut self) {
-        let lives = |queue: &WaitQueue| {
+        let lives = |queue: &crate::waitq::WaitQueue| {
             queue
                 .iter()
                 // SAFETY: linked, hence alive.

@@ -277,6 +277,7 @@ impl Party {
 
     /// Whether somebody has won it. A select that another channel is about to
     /// win may still say no.
+    #[cfg(debug_assertions)]
     pub(crate) fn is_claimed(&self) -> bool {
         if self.cases == 1 {
             self.is_done()
