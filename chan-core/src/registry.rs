@@ -12,15 +12,18 @@
 //! Not here: what is in a channel. No channel is locked under a list's lock.
 
 use std::cell::Cell;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
 use crate::header::Header;
+#[cfg(not(loom))]
 use crate::lock::RawLock;
 
 const LISTS: usize = 16;
 
 /// A header's place in its list.
 #[derive(Debug)]
+#[cfg_attr(loom, allow(dead_code, reason = "models have no list"))]
 pub(crate) struct Links {
     /// A number no other channel of the process has or had; 0 for nil.
     serial: Cell<u64>,
@@ -52,6 +55,10 @@ pub(crate) struct HeaderRef(NonNull<Header>);
 unsafe impl Send for HeaderRef {}
 // SAFETY: as above.
 unsafe impl Sync for HeaderRef {}
+
+// As for handles: a panic cannot leave a header half changed.
+impl UnwindSafe for HeaderRef {}
+impl RefUnwindSafe for HeaderRef {}
 
 impl HeaderRef {
     pub(crate) fn header(&self) -> &Header {

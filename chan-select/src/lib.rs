@@ -56,5 +56,6 @@ pub mod internal {
     pub use crate::selectgo::{
         select, select_async, select_async_timeout, select_timeout, try_select,
     };
+    pub use chan_core::after;
     pub use chan_core::select::{Cons, End, RecvArm, SelectNothing, SendArm, Won, select_nothing};
 }

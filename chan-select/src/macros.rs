@@ -203,11 +203,13 @@ macro_rules! __select {
     (@build [task] $ops:tt $bodies:tt $count:tt [[now] $body:expr]) => {
         $crate::__select!(@build [thread] $ops $bodies $count [[now] $body])
     };
-    (@build [task] $ops:tt $bodies:tt $count:tt [[$timeout:expr] $body:expr]) => {{
+    // The timeout is one more case, behind the others: they keep their numbers.
+    (@build [task] [$($op:tt)*] [$($bodies:tt)*] $count:tt [[$timeout:expr] $body:expr]) => {{
         let won = $crate::internal::select_async_timeout::<
             _, { 1 + $crate::__select!(@count $count) }>(
-            $crate::__select!(@list $ops), $timeout).await;
-        $crate::__select!(@match won $bodies [$body])
+            $crate::__select!(@list [$($op)* ($crate::internal::RecvArm::arm(
+                &$crate::internal::after($timeout)))])).await;
+        $crate::__select!(@match won [$($bodies)* { $count _ => $body }] [])
     }};
 
     (@count [$($one:tt)*]) => { 0 $( + $crate::__select!(@one $one) )* };

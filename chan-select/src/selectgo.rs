@@ -10,10 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use chan_core::select::{CaseList, Cons, RecvArm, RustFace, Selection, Won};
-
-/// A receive case that stands for the timeout of a task.
-type Timer<'t> = chan_core::select::RecvCase<'t, Instant, RustFace>;
+use chan_core::select::{CaseList, Selection};
 
 /// Go's `pollorder`: the numbers, shuffled (Fisher and Yates).
 fn shuffle(order: &mut [u16]) {
@@ -62,8 +59,7 @@ pub fn select_async<L: CaseList, const N: usize>(cases: L) -> impl Future<Output
     }
 }
 
-/// The first case to be ready within `timeout`, for a task. `M` is one more
-/// than the number of cases.
+/// The first case to be ready, for a task; the last of them is a timer.
 ///
 /// The timer is a case like the others, looked at last: it wins only when it
 /// is the first to be ready.
@@ -71,21 +67,12 @@ pub fn select_async<L: CaseList, const N: usize>(cases: L) -> impl Future<Output
 /// # Cancel safety
 ///
 /// As for [`select_async`].
-pub async fn select_async_timeout<L, const M: usize>(cases: L, timeout: Duration) -> Option<L::Won>
-where
-    L: CaseList,
-    for<'t> Cons<Timer<'t>, L>: CaseList<Won = Won<Result<Instant, chan_core::RecvError>, L::Won>>,
-{
-    let timer = chan_core::after(timeout);
-    let cases = Cons(RecvArm::arm(&timer), cases);
-    let mut selection = pin!(Selection::<_, M>::of_task(cases));
-    let timer_last = &mut |order: &mut [u16]| {
-        shuffle(&mut order[1..]);
-        order.rotate_left(1);
-    };
-    let won = poll_fn(|cx| selection.as_mut().poll(cx, &mut *timer_last)).await;
-    match selection.take(won) {
-        Won::This(_) => None,
-        Won::Next(won) => Some(won),
+pub fn select_async_timeout<L: CaseList, const N: usize>(cases: L) -> impl Future<Output = L::Won> {
+    let selection = Selection::<L, N>::of_task(cases);
+    async move {
+        let mut selection = pin!(selection);
+        let timer_last = &mut |order: &mut [u16]| shuffle(&mut order[..N - 1]);
+        let won = poll_fn(|cx| selection.as_mut().poll(cx, &mut *timer_last)).await;
+        selection.take(won)
     }
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use chan_core::observe::{self, ChannelSnapshot, Wait};
 
 /// What a wait that ought to end gets before its test fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until `state` is reached.
 #[track_caller]
-pub fn until(mut state: impl FnMut() -> bool) {
+pub(crate) fn until(mut state: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !state() {
         assert!(Instant::now() < deadline, "it never comes to that");
@@ -21,7 +21,7 @@ pub fn until(mut state: impl FnMut() -> bool) {
 
 /// The channel of this name, which is one test's own, as it is now.
 #[track_caller]
-pub fn snapshot(name: &str) -> ChannelSnapshot {
+pub(crate) fn snapshot(name: &str) -> ChannelSnapshot {
     let all = observe::channels();
     let mut named = all.iter().filter(|channel| channel.name() == Some(name));
     let channel = named.next().expect("no such channel");
@@ -31,20 +31,20 @@ pub fn snapshot(name: &str) -> ChannelSnapshot {
 
 /// Who waits on the channel of this name.
 #[track_caller]
-pub fn waits(name: &str) -> Vec<Wait> {
+pub(crate) fn waits(name: &str) -> Vec<Wait> {
     snapshot(name).waits
 }
 
 /// Waits until so many cases wait on the channel of this name.
 #[track_caller]
-pub fn until_waiting(name: &str, cases: usize) {
+pub(crate) fn until_waiting(name: &str, cases: usize) {
     until(|| waits(name).len() == cases);
 }
 
 /// Asserts that `hits` of `trials` is what `chance` gives, to ten
 /// standard deviations.
 #[track_caller]
-pub fn assert_fair(hits: usize, trials: usize, chance: f64) {
+pub(crate) fn assert_fair(hits: usize, trials: usize, chance: f64) {
     let mean = trials as f64 * chance;
     let sigma = (mean * (1.0 - chance)).sqrt();
     let off = (hits as f64 - mean).abs();
