@@ -19,10 +19,11 @@
 //!   through it. Model: `last_sender_drop_closes`.
 //! - `sides`: as the count of an `Arc`: Release on the way down, Acquire by
 //!   the last, who destroys. Model: `last_two_handles_race`.
-//! - `memory`: the same, for the memory.
+//! - `memory`: the same, for the memory. Model: `watcher_meets_last_handle`.
 //! - `len`, `closed`: written under the lock, read without it by `len()` and
 //!   `is_closed()`: hints, Relaxed and Acquire. A `true` of `is_closed` shows
-//!   what the closer did before (rule 39 of the parity table).
+//!   what the closer did before (rule 39 of the parity table). Model:
+//!   `closed_flag_publishes`.
 
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};

@@ -25,13 +25,13 @@
 //!   handle to the winner in [`finish`] or [`mark_done`] (Acquire). The winner's
 //!   `DONE` (Release) publishes outcome and value to the owner's loads
 //!   (Acquire) in [`Party::is_done`]. Models: `park_meets_unpark`,
-//!   `close_meets_park`.
+//!   `close_meets_park`, `timeout_meets_hand_off`.
 //! - `winner`: decides only; what it protects is published by `state`.
 //!   Relaxed. Model: `two_channels_claim_one_select`.
 //! - `since`, written by the owner, read by a watcher: a number by itself,
 //!   Relaxed.
 //! - `ticket`: the watcher's store (Release) to the owner's swap (Acquire);
-//!   unpark and park order it as well.
+//!   unpark and park order it as well. Model: `stack_request_meets_hand_off`.
 //!
 //! Not here: queues ([`crate::waitq`]), channels, futures.
 

@@ -51,8 +51,29 @@ impl<T> UnsafeCell<T> {
         MutPtr(self.0.get_mut())
     }
 
+    #[cfg(not(loom))]
     pub(crate) fn into_inner(self) -> T {
         self.0.into_inner()
+    }
+
+    #[cfg(loom)]
+    #[track_caller]
+    pub(crate) fn into_inner(self) -> T {
+        drop(self.0.get_mut());
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: read once; its owner is never dropped.
+        unsafe { std::ptr::read(&this.0) }.into_inner()
+    }
+}
+
+/// The end of a cell is an exclusive access too: memory that goes while
+/// somebody may still look ends the model.
+#[cfg(loom)]
+impl<T> Drop for UnsafeCell<T> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            drop(self.0.get_mut());
+        }
     }
 }
 

@@ -184,6 +184,19 @@ impl Waiter {
     }
 }
 
+/// Q2, checked: a waiter that ends while it is linked leaves a hole in a queue.
+#[cfg(any(debug_assertions, loom))]
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        // SAFETY: the owner ends it, so nobody else may know it any more.
+        let place = unsafe { self.place() };
+        assert!(
+            place == Place::Nowhere || std::thread::panicking(),
+            "Q2: a linked waiter ends"
+        );
+    }
+}
+
 /// A FIFO of waiters, guarded by the lock of the channel it belongs to.
 pub(crate) struct WaitQueue {
     head: Option<NonNull<Waiter>>,

@@ -71,13 +71,13 @@ fn rule_01_the_capacity_is_fixed_and_zero_is_unbuffered() {
 #[test]
 fn rule_02_a_size_out_of_range_panics() {
     let most = isize::MAX as usize;
-    panics(OUT_OF_RANGE, || drop(Chan::<u64>::new(usize::MAX)));
-    panics(OUT_OF_RANGE, || drop(Chan::<u64>::new(most / 8 + 1)));
-    panics(OUT_OF_RANGE, || drop(bounded::<u8>(most + 1)));
-    panics(OUT_OF_RANGE, || drop(Chan::<()>::new(most + 1)));
+    panics(OUT_OF_RANGE, || Chan::<u64>::new(usize::MAX));
+    panics(OUT_OF_RANGE, || Chan::<u64>::new(most / 8 + 1));
+    panics(OUT_OF_RANGE, || bounded::<u8>(most + 1));
+    panics(OUT_OF_RANGE, || Chan::<()>::new(most + 1));
     let big = Builder::new().capacity(usize::MAX);
-    panics(OUT_OF_RANGE, || drop(big.channel::<u16>()));
-    let text = panic_text(|| drop(Chan::<u8>::new(usize::MAX)));
+    panics(OUT_OF_RANGE, || big.channel::<u16>());
+    let text = panic_text(|| Chan::<u8>::new(usize::MAX));
     assert_eq!(text, OUT_OF_RANGE);
 }
 
@@ -264,18 +264,18 @@ fn rule_12_send_on_closed_panics_even_with_room() {
     let at = line!() - 1;
     let tx = chan.sender();
     panics(SEND_ON_CLOSED, || chan.send(2));
-    panics(SEND_ON_CLOSED, || drop(chan.try_send(2)));
-    panics(SEND_ON_CLOSED, || drop(chan.send_timeout(2, SHORT)));
+    panics(SEND_ON_CLOSED, || chan.try_send(2));
+    panics(SEND_ON_CLOSED, || chan.send_timeout(2, SHORT));
     panics(SEND_ON_CLOSED, || tx.send(2));
-    panics(SEND_ON_CLOSED, || drop(tx.try_send(2)));
-    let text = panic_text(|| drop(poll(&mut Box::pin(chan.send_async(2)))));
+    panics(SEND_ON_CLOSED, || tx.try_send(2));
+    let text = panic_text(|| poll(&mut Box::pin(chan.send_async(2))));
     assert!(text.starts_with(SEND_ON_CLOSED), "{text}");
     assert!(text.contains(&format!("go_rules.rs:{at}:")), "{text}");
     assert_eq!(chan.iter().collect::<Vec<_>>(), [1]);
     // Full: closed is found before full.
     let full = Chan::new(0);
     full.close();
-    panics(SEND_ON_CLOSED, || drop(full.try_send(2)));
+    panics(SEND_ON_CLOSED, || full.try_send(2));
 }
 
 #[test]
@@ -344,12 +344,12 @@ fn rule_16_a_close_makes_waiting_senders_panic() {
     let mut task = parked(chan.send_async(3));
     thread::scope(|s| {
         s.spawn(|| panics(SEND_ON_CLOSED, || chan.send(1)));
-        s.spawn(|| panics(SEND_ON_CLOSED, || drop(chan.send_timeout(2, Duration::MAX))));
+        s.spawn(|| panics(SEND_ON_CLOSED, || chan.send_timeout(2, Duration::MAX)));
         waiting("rule 16", 3);
         chan.close();
         assert_eq!(chan.recv(), None, "their values are not delivered");
     });
-    assert!(panic_text(|| drop(poll(&mut task))).starts_with(SEND_ON_CLOSED));
+    assert!(panic_text(|| poll(&mut task)).starts_with(SEND_ON_CLOSED));
 }
 
 #[test]

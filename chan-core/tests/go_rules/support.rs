@@ -16,7 +16,7 @@ thread_local! {
 
 /// The text and the place of the panic that must come. It is not printed, and
 /// those of other threads are left alone.
-fn panic_of(f: impl FnOnce()) -> (String, (String, u32)) {
+fn panic_of<R>(f: impl FnOnce() -> R) -> (String, (String, u32)) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();
@@ -32,7 +32,7 @@ fn panic_of(f: impl FnOnce()) -> (String, (String, u32)) {
     EXPECTING.set(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(f));
     EXPECTING.set(false);
-    let payload = outcome.expect_err("there was no panic");
+    let payload = outcome.map(drop).expect_err("there was no panic");
     let text = match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(other) => (*other.downcast::<&str>().expect("a text")).to_owned(),
@@ -41,14 +41,14 @@ fn panic_of(f: impl FnOnce()) -> (String, (String, u32)) {
 }
 
 /// The text of the panic that must come.
-pub(crate) fn panic_text(f: impl FnOnce()) -> String {
+pub(crate) fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     panic_of(f).0
 }
 
 /// Demands a panic whose text begins with Go's, at the line of this call,
 /// which is that of the closure.
 #[track_caller]
-pub(crate) fn panics(go: &str, f: impl FnOnce()) {
+pub(crate) fn panics<R>(go: &str, f: impl FnOnce() -> R) {
     let here = Location::caller();
     let (text, place) = panic_of(f);
     assert!(text.starts_with(go), "{text}");

@@ -71,12 +71,12 @@ fn values_that_are_not_sent_are_dropped_once() {
     assert_eq!(count(), 1);
     let mut waits = parked(chan.send_async(counted(&drops)));
     chan.close();
-    panic_text(|| drop(poll(&mut waits)));
+    panic_text(|| poll(&mut waits));
     drop(waits);
     assert_eq!(count(), 1, "the sender that waited drops it");
     panic_text(|| chan.send(counted(&drops)));
     assert_eq!(count(), 1);
-    panic_text(|| drop(chan.try_send(counted(&drops))));
+    panic_text(|| chan.try_send(counted(&drops)));
     assert_eq!(count(), 1);
     drop(Chan::nil().try_send(counted(&drops)));
     assert_eq!(count(), 1);
@@ -142,7 +142,7 @@ fn a_destructor_that_panics_does_not_meet_go_s_panic() {
     let chan = Chan::new(0);
     let mut waits = parked(chan.send_async(bomb(&drops)));
     chan.close();
-    let text = panic_text(|| drop(poll(&mut waits)));
+    let text = panic_text(|| poll(&mut waits));
     assert_eq!(text, "a destructor panics");
     drop(waits);
     assert_eq!(drops.load(Ordering::SeqCst), 2);

@@ -1,0 +1,175 @@
+//! Futures: polled, woken, dropped.
+
+use std::pin::pin;
+use std::task::Context;
+
+use loom::thread;
+
+use super::{Traced, block_on, counting, model, number, pair, poll, traced};
+use crate::case::{Cons, End, RecvArm};
+use crate::selection::Selection;
+use crate::{Chan, Empty};
+
+/// A task looks, clones its waker and queues up while its value is sent.
+#[test]
+fn first_poll_meets_send() {
+    for capacity in [0, 1] {
+        model(move || {
+            let chan = Chan::new(capacity);
+            let sender = {
+                let chan = chan.clone();
+                thread::spawn(move || chan.send(traced(7)))
+            };
+            assert_eq!(number(block_on(pin!(chan.recv_async()))), Some(7));
+            sender.join().unwrap();
+        });
+    }
+}
+
+/// A task is polled with another waker while it is woken: the wake goes to
+/// the old one before the poll sees the value, or to the new one.
+#[test]
+fn waker_replaced_meets_wake() {
+    model(|| {
+        let chan = Chan::new(0);
+        let mut future = pin!(chan.recv_async());
+        let (_, old) = counting();
+        assert!(poll(future.as_mut(), &old).is_pending());
+        let sender = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.send(traced(7)))
+        };
+        assert_eq!(number(block_on(future.as_mut())), Some(7));
+        sender.join().unwrap();
+    });
+}
+
+/// The same with a close, which settles first and wakes later.
+#[test]
+fn waker_replaced_meets_close() {
+    model(|| {
+        let chan = Chan::<Traced>::new(0);
+        let mut future = pin!(chan.recv_async());
+        let (_, old) = counting();
+        assert!(poll(future.as_mut(), &old).is_pending());
+        let closer = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.close())
+        };
+        assert!(block_on(future.as_mut()).is_none());
+        closer.join().unwrap();
+    });
+}
+
+/// A future is dropped while a sender hands its value over: the value goes to
+/// the next receiver.
+#[test]
+fn cancel_meets_hand_off() {
+    for capacity in [0, 1] {
+        model(move || {
+            let chan = Chan::new(capacity);
+            let (_, waker) = counting();
+            let mut dropped = Box::pin(chan.recv_async());
+            assert!(poll(dropped.as_mut(), &waker).is_pending());
+            let sender = {
+                let chan = chan.clone();
+                thread::spawn(move || chan.send(traced(7)))
+            };
+            drop(dropped);
+            assert_eq!(number(chan.recv()), Some(7));
+            sender.join().unwrap();
+            assert_eq!(chan.len(), 0);
+        });
+    }
+}
+
+/// The same while another thread waits: it is woken with the value, whether
+/// the sender found it or the dropped future passed it on.
+#[test]
+fn cancel_passes_on_to_a_parked_receiver() {
+    model(|| {
+        let chan = Chan::new(0);
+        let (_, waker) = counting();
+        let mut dropped = Box::pin(chan.recv_async());
+        assert!(poll(dropped.as_mut(), &waker).is_pending());
+        let receiver = {
+            let chan = chan.clone();
+            thread::spawn(move || number(chan.recv()))
+        };
+        // The future is the oldest: it is handed the value.
+        assert!(chan.try_send(traced(7)).is_ok());
+        drop(dropped);
+        assert_eq!(receiver.join().unwrap(), Some(7));
+    });
+}
+
+/// A future is dropped between the two steps of a close: nobody wakes what is
+/// gone.
+#[test]
+fn cancel_meets_close() {
+    model(|| {
+        let chan = Chan::<Traced>::new(0);
+        let (_, waker) = counting();
+        let mut dropped = Box::pin(chan.recv_async());
+        assert!(poll(dropped.as_mut(), &waker).is_pending());
+        let closer = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.close())
+        };
+        drop(dropped);
+        closer.join().unwrap();
+        assert!(chan.try_recv().unwrap().is_none());
+    });
+}
+
+/// A send future is dropped while a receiver takes its value: it was received
+/// or it is gone with the future, never both.
+#[test]
+fn send_cancel_meets_take() {
+    model(|| {
+        let chan = Chan::new(0);
+        let (_, waker) = counting();
+        let value = traced(7);
+        let mut dropped = Box::pin(chan.send_async(value.clone()));
+        assert!(poll(dropped.as_mut(), &waker).is_pending());
+        let receiver = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.try_recv())
+        };
+        drop(dropped);
+        if let Ok(got) = receiver.join().unwrap() {
+            assert_eq!(number(got), Some(7));
+        }
+        assert_eq!(value.copies(), 1);
+        assert_eq!(chan.try_recv().unwrap_err(), Empty);
+    });
+}
+
+/// A task's select is dropped while both its channels get a value: both
+/// values are still there.
+#[test]
+fn select_cancel_meets_hand_off() {
+    model(|| {
+        let chans = pair(1);
+        let [a, b] = &chans;
+        let (_, waker) = counting();
+        let cases = Cons(RecvArm::arm(a), Cons(RecvArm::arm(b), End));
+        let mut dropped = Box::pin(Selection::<_, 2>::of_task(cases));
+        let mut context = Context::from_waker(&waker);
+        assert!(
+            dropped
+                .as_mut()
+                .poll(&mut context, &mut |_| {})
+                .is_pending()
+        );
+        let sender = {
+            let a = a.clone();
+            thread::spawn(move || a.send(traced(1)))
+        };
+        b.send(traced(2));
+        drop(dropped);
+        sender.join().unwrap();
+        assert_eq!(number(a.try_recv().unwrap()), Some(1));
+        assert_eq!(number(b.try_recv().unwrap()), Some(2));
+    });
+}

@@ -1,0 +1,200 @@
+//! How a wait ends: lock, parker, select.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use loom::cell::UnsafeCell;
+use loom::thread;
+
+use super::{Told, Traced, birth, model, number, pair, traced};
+use crate::Chan;
+use crate::case::{Cons, End, RecvArm, SendArm, Won};
+use crate::handle::{self, ALL, Handle};
+use crate::hchan::{Received, Sent, Stop};
+use crate::lock::RawLock;
+use crate::selection::Selection;
+
+/// Lock, I1: the cell is touched by one at a time, and each sees what the
+/// last one wrote.
+#[test]
+fn lock_excludes() {
+    struct Counter {
+        lock: RawLock,
+        count: UnsafeCell<usize>,
+    }
+    // SAFETY: the lock guards the cell; that is what is tested.
+    unsafe impl Sync for Counter {}
+
+    model(|| {
+        let counter = Arc::new(Counter {
+            lock: RawLock::new(),
+            count: UnsafeCell::new(0),
+        });
+        let add = |counter: &Counter| {
+            counter.lock.lock();
+            // SAFETY: loom ends the model if somebody else is there.
+            counter.count.with_mut(|count| unsafe { *count += 1 });
+            counter.lock.unlock();
+        };
+        let other = {
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || {
+                add(&counter);
+                add(&counter);
+            })
+        };
+        add(&counter);
+        other.join().unwrap();
+        add(&counter);
+        // SAFETY: alone again.
+        assert_eq!(counter.count.with(|count| unsafe { *count }), 4);
+    });
+}
+
+/// Parker, P2 and P4: a receiver looks, gives up and parks while its value is
+/// handed to it.
+#[test]
+fn park_meets_unpark() {
+    model(|| {
+        let chan = Chan::new(0);
+        let receiver = {
+            let chan = chan.clone();
+            thread::spawn(move || number(chan.recv()))
+        };
+        chan.send(traced(7));
+        assert_eq!(receiver.join().unwrap(), Some(7));
+        assert_eq!(chan.len(), 0);
+    });
+}
+
+/// Parker, P2, the other way: a parked sender is taken from. What the
+/// receiver did before is told to the sender (rule 40).
+#[test]
+fn parked_sender_meets_receiver() {
+    model(|| {
+        let (chan, told) = (Chan::new(0), Told::new());
+        let sender = {
+            let (chan, told) = (chan.clone(), Arc::clone(&told));
+            thread::spawn(move || {
+                chan.send(traced(7));
+                told.read();
+            })
+        };
+        told.write();
+        assert_eq!(number(chan.recv()), Some(7));
+        sender.join().unwrap();
+    });
+}
+
+/// Parker: a watcher's unpark is not taken for the counterpart's.
+#[test]
+fn stack_request_meets_hand_off() {
+    model(|| {
+        let chan: Handle<Traced, ALL> = handle::make(birth(0));
+        let receiver = {
+            let chan = chan.clone();
+            thread::spawn(move || {
+                let site = std::panic::Location::caller();
+                number(chan.chan().recv(None, site).ok())
+            })
+        };
+        let asked = {
+            let guard = chan.chan().header().lock();
+            let waiter = guard.recvq.iter().next();
+            // SAFETY: linked, and its channel locked.
+            waiter.and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(1))
+        };
+        if let Some(thread) = asked {
+            thread.unpark();
+            // Loom does not by itself try what an unparked thread does first.
+            thread::yield_now();
+        }
+        let site = std::panic::Location::caller();
+        assert!(chan.chan().send(traced(7), None, site).is_ok());
+        assert_eq!(receiver.join().unwrap(), Some(7));
+    });
+}
+
+/// Parker, P2 and P3: a wait whose time is over, while its value is handed to
+/// it. A send that succeeded was received, and `DONE` alone publishes it: the
+/// wake, which would publish it too, comes later.
+#[test]
+fn timeout_meets_hand_off() {
+    model(|| {
+        let chan: Handle<Traced, ALL> = handle::make(birth(0));
+        let receiver = {
+            let chan = chan.clone();
+            thread::spawn(move || {
+                let site = std::panic::Location::caller();
+                chan.chan().recv(Some(Instant::now()), site)
+            })
+        };
+        let sent = chan.chan().try_send(traced(7));
+        match (receiver.join().unwrap(), sent) {
+            (Ok(value), Sent::Done(wake)) => {
+                assert_eq!(value, 7);
+                wake.fire();
+            }
+            (Err(Stop::Timeout), Sent::Full(_)) => {}
+            (received, sent) => {
+                let sent = matches!(sent, Sent::Done(_));
+                unreachable!("received {received:?}, sent {sent}")
+            }
+        }
+        assert!(matches!(chan.chan().try_recv(), Received::Empty));
+    });
+}
+
+/// Parker, P1: two channels want the same select. One wins; the other's value
+/// stays where it was.
+#[test]
+fn two_channels_claim_one_select() {
+    model(|| {
+        let chans = pair(1);
+        let senders = [0, 1].map(|number| {
+            let chan = chans[number].clone();
+            thread::spawn(move || chan.send(traced(number)))
+        });
+        let [a, b] = &chans;
+        let first = match select!(RecvArm::arm(a), RecvArm::arm(b)) {
+            Won::This(value) | Won::Next(Won::This(value)) => number(value).unwrap(),
+            Won::Next(Won::Next(never)) => match never {},
+        };
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        assert_eq!(chans[first].len(), 0);
+        let left = chans[1 - first].try_recv().unwrap();
+        assert_eq!(number(left), Some(1 - first));
+    });
+}
+
+/// Two selects, each with both ways out, meet: they agree on one channel.
+#[test]
+fn two_selects_meet() {
+    model(|| {
+        let [a, b] = pair(0);
+        let other = {
+            let (a, b) = (a.clone(), b.clone());
+            thread::spawn(move || {
+                let (a, b) = (&a, &b);
+                match select!(SendArm::arm(b, traced(2)), RecvArm::arm(a)) {
+                    Won::This(()) => 0,
+                    Won::Next(Won::This(value)) => number(value).unwrap(),
+                    Won::Next(Won::Next(never)) => match never {},
+                }
+            })
+        };
+        let mine = {
+            let (a, b) = (&a, &b);
+            match select!(SendArm::arm(a, traced(1)), RecvArm::arm(b)) {
+                Won::This(()) => 0,
+                Won::Next(Won::This(value)) => number(value).unwrap(),
+                Won::Next(Won::Next(never)) => match never {},
+            }
+        };
+        let theirs = other.join().unwrap();
+        assert!((mine, theirs) == (0, 1) || (mine, theirs) == (2, 0));
+    });
+}
