@@ -238,7 +238,7 @@ fn rule_10_the_value_is_made_before_the_send_begins() {
     chan.send(chan.recv().unwrap() + 1);
     assert_eq!(chan.recv(), Some(2));
     let made = AtomicBool::new(false);
-    let make = || made.store(true, Ordering::Relaxed);
+    let make = || made.swap(true, Ordering::Relaxed);
     let closed = Chan::new(1);
     closed.close();
     panics(SEND_ON_CLOSED, || closed.send(make()));
