@@ -452,9 +452,10 @@ impl<T, F: SendFace<T>> SendCase<'_, T, F> {
     /// The result of a case that has won.
     #[track_caller]
     fn take(&self) -> F::Out {
-        match self.state.replace(Sending::Gone) {
+        match self.state.get() {
             Sending::Gone => F::sent(),
             Sending::Closed => {
+                self.state.set(Sending::Gone);
                 // SAFETY: in the slot, and the state says Gone now.
                 let value = unsafe { self.take_value() };
                 let chan = self.chan.expect("nil is never closed");
