@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chan_core::observe::{self, WaitReason, Who};
-use chan_core::{Builder, Chan, Receiver, RecvError, SendError, bounded, never};
+use chan_core::{Builder, Chan, Receiver, RecvError, SendError, Sender, bounded, never};
 use chan_select::{select, select_async};
 use tokio::runtime;
 
@@ -414,11 +414,23 @@ impl Ledger {
 const PRODUCERS: usize = 4;
 const EACH: usize = 5_000;
 
-/// Sends its numbers, with pauses in which the consumer's timeouts come.
-async fn produce(producer: usize, one: chan_core::Sender<usize>, other: chan_core::Sender<usize>) {
+/// How many selects of the consumer were dropped for something else.
+#[derive(Default)]
+struct Dropped {
+    for_a_timeout: AtomicUsize,
+    for_a_yield: AtomicUsize,
+}
+
+/// Sends its numbers, and pauses at times until a select of the consumer has
+/// timed out: in the pause of all, or at last of the one that is left.
+async fn produce(producer: usize, one: Sender<usize>, other: Sender<usize>, dropped: Arc<Dropped>) {
+    let timeouts = || dropped.for_a_timeout.load(Ordering::Relaxed);
     for number in producer * EACH..(producer + 1) * EACH {
         if number % 256 == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            let before = timeouts();
+            while timeouts() == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
         select_async! {
             send(one, number) -> sent => sent.unwrap(),
@@ -435,19 +447,22 @@ async fn next(one: &Receiver<usize>, other: &Receiver<usize>) -> Option<usize> {
     }
 }
 
-/// Races selects against timeouts and against yields, until the end; says how
-/// many of the selects were dropped for a timeout, and for a yield.
-async fn consume(one: Receiver<usize>, other: Receiver<usize>, ledger: Arc<Ledger>) -> [usize; 2] {
-    let mut dropped = [0; 2];
+/// Races selects against timeouts and against yields, until the end.
+async fn consume(
+    one: Receiver<usize>,
+    other: Receiver<usize>,
+    ledger: Arc<Ledger>,
+    dropped: Arc<Dropped>,
+) {
     for round in 0.. {
         let number = tokio::select! {
             number = next(&one, &other) => number,
             () = tokio::time::sleep(Duration::from_millis(1)), if round % 2 == 0 => {
-                dropped[0] += 1;
+                dropped.for_a_timeout.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
             () = tokio::task::yield_now(), if round % 2 == 1 => {
-                dropped[1] += 1;
+                dropped.for_a_yield.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
         };
@@ -460,7 +475,6 @@ async fn consume(one: Receiver<usize>, other: Receiver<usize>, ledger: Arc<Ledge
     one.try_iter()
         .chain(other.try_iter())
         .for_each(|number| ledger.note(number));
-    dropped
 }
 
 #[test]
@@ -470,17 +484,20 @@ fn selects_that_are_dropped_while_they_wait_lose_nothing() {
             let ledger = Ledger::new(PRODUCERS * EACH);
             let (one_tx, one) = bounded(capacity);
             let (other_tx, other) = bounded(capacity);
-            let consumer = tokio::spawn(consume(one, other, ledger.clone()));
+            let dropped = Arc::new(Dropped::default());
+            let consumer = tokio::spawn(consume(one, other, ledger.clone(), dropped.clone()));
             let producers: Vec<_> = (0..PRODUCERS)
-                .map(|number| tokio::spawn(produce(number, one_tx.clone(), other_tx.clone())))
+                .map(|number| produce(number, one_tx.clone(), other_tx.clone(), dropped.clone()))
+                .map(tokio::spawn)
                 .collect();
             for producer in producers {
                 producer.await.unwrap();
             }
             drop((one_tx, other_tx));
-            let dropped = consumer.await.unwrap();
+            consumer.await.unwrap();
             ledger.assert_each_once();
-            assert!(dropped.iter().all(|&times| times > 0), "{dropped:?}");
+            assert!(dropped.for_a_timeout.load(Ordering::Relaxed) >= EACH / 256);
+            assert!(dropped.for_a_yield.load(Ordering::Relaxed) > 0);
         });
     }
 }
