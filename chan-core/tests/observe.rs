@@ -72,9 +72,10 @@ fn a_parked_receiver_is_seen_with_its_line_and_age() {
 fn a_wait_with_a_deadline_says_so() {
     let chan = Builder::new().name("timed").chan::<u8>();
     let inbox = chan.receiver();
-    let waiter = thread::spawn(move || inbox.recv_timeout(Duration::from_millis(200)));
+    let waiter = thread::spawn(move || inbox.recv_timeout(Duration::from_secs(3600)));
     assert!(seen("timed", has_parked).waits[0].has_deadline);
-    assert!(waiter.join().unwrap().is_err());
+    chan.send(1);
+    assert_eq!(waiter.join().unwrap(), Ok(Some(1)));
     assert!(channel("timed").unwrap().snapshot().waits.is_empty());
 }
 
@@ -98,7 +99,7 @@ fn a_future_is_seen_while_it_waits_and_until_it_is_polled() {
 
 #[test]
 fn who_waits_on_nil_is_seen() {
-    let waiter = thread::spawn(|| Chan::<u8>::nil().recv_timeout(Duration::from_millis(300)));
+    thread::spawn(|| Chan::<u8>::nil().recv());
     let end = Instant::now() + Duration::from_secs(20);
     let reasons = || {
         observe::nil_waits()
@@ -109,7 +110,6 @@ fn who_waits_on_nil_is_seen() {
         assert!(Instant::now() < end, "never seen");
         thread::yield_now();
     }
-    assert!(waiter.join().unwrap().is_err());
 }
 
 #[test]
