@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::chan::Chan;
 use crate::handle;
-use crate::header::{Birth, Manners};
+use crate::header::{Birth, Manners, UNBOUNDED};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 
@@ -54,7 +54,23 @@ impl Builder {
     /// assert_eq!(chan.capacity(), 3);
     /// ```
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.capacity = capacity;
+        // One less can be had no more than this, and says so when it is made.
+        self.capacity = capacity.min(UNBOUNDED - 1);
+        self
+    }
+
+    /// No limit: a send never waits, and what is not received piles up. What a
+    /// burst needed is given back when it is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (tx, rx) = chan_core::Builder::new().unbounded().channel();
+    /// (0..1000).for_each(|n| tx.send(n).unwrap());
+    /// assert_eq!((rx.len(), rx.capacity()), (1000, None));
+    /// ```
+    pub fn unbounded(mut self) -> Self {
+        self.capacity = UNBOUNDED;
         self
     }
 
@@ -145,4 +161,20 @@ impl Builder {
 #[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     Builder::new().capacity(capacity).channel()
+}
+
+/// A channel without a limit, with Rust's manners: a send never waits. What is
+/// not received piles up, so see to it that somebody receives.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::unbounded();
+/// (1..=3).for_each(|n| tx.send(n).unwrap());
+/// drop(tx);
+/// assert_eq!(rx.iter().sum::<i32>(), 6);
+/// ```
+#[track_caller]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    Builder::new().unbounded().channel()
 }

@@ -18,13 +18,14 @@ use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::error::{RecvError, SendError};
+use crate::blocks::Block;
+use crate::face::{Closed, RecvFace, SendFace};
 use crate::hchan::{Hchan, Received, Sent, Slot};
 use crate::header::{Guard, Header};
 use crate::parker::{Party, Wake};
 use crate::ring::Comeback;
 use crate::sync::UnsafeCell;
-use crate::waitq::{Direction, Outcome, Waiter};
+use crate::waitq::{Direction, Outcome, Site, Waiter};
 use crate::{handle, nil, watch};
 
 /// An operand of a receive case: a receiver, a channel, a view of one, or an
@@ -106,119 +107,20 @@ where
     }
 }
 
-/// How a face says what it received.
-pub trait RecvFace<T> {
-    /// The result of a receive.
-    type Out;
-    /// A value came.
-    fn value(value: T) -> Self::Out;
-    /// The channel is closed and drained.
-    fn closed() -> Self::Out;
-}
-
-/// How a face says what became of a send.
-pub trait SendFace<T> {
-    /// The result of a send.
-    type Out;
-    /// The value went over.
-    fn sent() -> Self::Out;
-    /// The channel is closed.
-    ///
-    /// # Panics
-    ///
-    /// `send on closed channel`, for [`GoFace`].
-    #[track_caller]
-    fn closed(value: T, closed: Closed<'_>) -> Self::Out;
-}
-
-/// Results as [`Receiver`](crate::Receiver) and [`Sender`](crate::Sender)
-/// give them.
-#[derive(Debug)]
-pub enum RustFace {}
-
-/// Results as [`Chan`](crate::Chan) gives them.
-#[derive(Debug)]
-pub enum GoFace {}
-
-impl<T> RecvFace<T> for RustFace {
-    type Out = Result<T, RecvError>;
-
-    fn value(value: T) -> Self::Out {
-        Ok(value)
-    }
-
-    fn closed() -> Self::Out {
-        Err(RecvError)
-    }
-}
-
-impl<T> RecvFace<T> for GoFace {
-    type Out = Option<T>;
-
-    fn value(value: T) -> Self::Out {
-        Some(value)
-    }
-
-    fn closed() -> Self::Out {
-        None
-    }
-}
-
-impl<T> SendFace<T> for RustFace {
-    type Out = Result<(), SendError<T>>;
-
-    fn sent() -> Self::Out {
-        Ok(())
-    }
-
-    fn closed(value: T, _: Closed<'_>) -> Self::Out {
-        Err(SendError(value))
-    }
-}
-
-impl<T> SendFace<T> for GoFace {
-    type Out = ();
-
-    fn sent() {}
-
-    fn closed(value: T, closed: Closed<'_>) {
-        // Dropped first: a destructor that panics must not meet our panic.
-        drop(value);
-        panic!("{}", closed.text());
-    }
-}
-
-/// The send that met a closed channel.
-pub struct Closed<'a> {
-    text: &'a dyn Fn() -> String,
-}
-
-impl Closed<'_> {
-    /// Tells the watcher and makes Go's text, with the line of the close.
-    fn text(&self) -> String {
-        (self.text)()
-    }
-}
-
-impl std::fmt::Debug for Closed<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Closed")
-    }
-}
-
 /// A case without its types, as engines handle it.
 #[derive(Clone, Copy)]
-pub(crate) struct Arm<'c>(&'c dyn Erased);
+pub(crate) struct Arm<'c>(pub(crate) &'c dyn Erased);
 
 /// The operations of a case that need no type.
-trait Erased {
+pub(crate) trait Erased {
     fn header(&self) -> &Header;
     /// Does the operation if it can be done now. `guard` is of `header()`.
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake>;
     fn waiter(&self) -> &OnceCell<Waiter>;
-    fn slot(&self) -> NonNull<()>;
+    /// Where the value is or goes, if one moves.
+    fn slot(&self) -> Option<NonNull<()>>;
     fn direction(&self) -> Direction;
-    fn site(&self) -> &'static Location<'static>;
+    fn site(&self) -> Site;
     /// It won while it waited.
     fn settle(&self, outcome: Outcome);
     /// It won while it waited, but its result is not wanted.
@@ -269,7 +171,7 @@ impl<'c> Arm<'c> {
 /// An armed receive.
 pub struct RecvCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
-    site: &'static Location<'static>,
+    site: Site,
     waiter: OnceCell<Waiter>,
     slot: Slot<T>,
     got: Cell<Got<T>>,
@@ -293,7 +195,7 @@ enum Got<T> {
 unsafe impl<T: Send, F> Send for RecvCase<'_, T, F> {}
 
 impl<'a, T, F> RecvCase<'a, T, F> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: &'static Location<'static>) -> Self {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
         RecvCase {
             chan,
             site,
@@ -345,15 +247,15 @@ impl<T, F> Erased for RecvCase<'_, T, F> {
         &self.waiter
     }
 
-    fn slot(&self) -> NonNull<()> {
-        NonNull::from(&self.slot).cast()
+    fn slot(&self) -> Option<NonNull<()>> {
+        Some(NonNull::from(&self.slot).cast())
     }
 
     fn direction(&self) -> Direction {
         Direction::Recv
     }
 
-    fn site(&self) -> &'static Location<'static> {
+    fn site(&self) -> Site {
         self.site
     }
 
@@ -397,7 +299,7 @@ impl<T, F> Drop for RecvCase<'_, T, F> {
 /// An armed send.
 pub struct SendCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
-    site: &'static Location<'static>,
+    site: Site,
     waiter: OnceCell<Waiter>,
     slot: Slot<T>,
     state: Cell<Sending>,
@@ -418,11 +320,7 @@ enum Sending {
 unsafe impl<T: Send, F> Send for SendCase<'_, T, F> {}
 
 impl<'a, T, F> SendCase<'a, T, F> {
-    pub(crate) fn new(
-        chan: Option<&'a Hchan<T>>,
-        value: T,
-        site: &'static Location<'static>,
-    ) -> Self {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
         SendCase {
             chan,
             site,
@@ -446,6 +344,13 @@ impl<'a, T, F> SendCase<'a, T, F> {
         // SAFETY: called with the slot ours and empty.
         unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
     }
+
+    /// The value of a case that has given up.
+    pub(crate) fn disarm(&self) -> T {
+        assert!(self.state.replace(Sending::Gone) == Sending::Armed);
+        // SAFETY: it was in the slot, and the state says Gone now.
+        unsafe { self.take_value() }
+    }
 }
 
 impl<T, F: SendFace<T>> SendCase<'_, T, F> {
@@ -459,17 +364,8 @@ impl<T, F: SendFace<T>> SendCase<'_, T, F> {
                 // SAFETY: in the slot, and the state says Gone now.
                 let value = unsafe { self.take_value() };
                 let chan = self.chan.expect("nil is never closed");
-                let misuse = watch::Misuse::SendAfterClose;
                 let caller = Location::caller();
-                let text = || {
-                    let text = handle::misuse(chan, misuse, self.site);
-                    if caller == self.site {
-                        text
-                    } else {
-                        // Polled: the line of the panic is not the user's.
-                        format!("{text} (sent at {})", self.site)
-                    }
-                };
+                let text = || sent_on_closed(chan, self.site, caller);
                 F::closed(value, Closed { text: &text })
             }
             Sending::Armed => unreachable!("only a case that has won is asked"),
@@ -491,7 +387,21 @@ impl<T, F> Erased for SendCase<'_, T, F> {
         let chan = self.chan?;
         // SAFETY: a case that attempts is not linked, and holds its value.
         let value = unsafe { self.take_value() };
-        match chan.op(guard).send(value) {
+        let mut op = chan.op(guard);
+        let mut sent = op.send(value);
+        if let Sent::Full(value) = sent {
+            // A channel without a limit is never full. Memory is had under
+            // the locks here: a select cannot let go of them for it.
+            sent = match chan.header().is_unbounded() {
+                true => {
+                    let none = op.grow(Block::new());
+                    debug_assert!(none.is_none(), "it was full");
+                    op.send(value)
+                }
+                false => Sent::Full(value),
+            };
+        }
+        match sent {
             Sent::Done(wake) => {
                 self.state.set(Sending::Gone);
                 Some(wake)
@@ -512,15 +422,15 @@ impl<T, F> Erased for SendCase<'_, T, F> {
         &self.waiter
     }
 
-    fn slot(&self) -> NonNull<()> {
-        NonNull::from(&self.slot).cast()
+    fn slot(&self) -> Option<NonNull<()>> {
+        Some(NonNull::from(&self.slot).cast())
     }
 
     fn direction(&self) -> Direction {
         Direction::Send
     }
 
-    fn site(&self) -> &'static Location<'static> {
+    fn site(&self) -> Site {
         self.site
     }
 
@@ -548,6 +458,17 @@ impl<T, F> Drop for SendCase<'_, T, F> {
             // SAFETY: the state says that the value is in the slot.
             unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
         }
+    }
+}
+
+/// Tells a watcher of a send on a closed channel and makes the text for it.
+pub(crate) fn sent_on_closed<T>(chan: &Hchan<T>, site: Site, caller: Site) -> String {
+    let text = handle::misuse(chan, watch::Misuse::SendAfterClose, site);
+    if caller == site {
+        text
+    } else {
+        // Polled: the line of the panic is not the user's.
+        format!("{text} (sent at {site})")
     }
 }
 

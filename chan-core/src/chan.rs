@@ -5,13 +5,16 @@ use std::fmt;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::case::{GoFace, RecvArm, RecvCase, SendArm, SendCase};
+use crate::about::about_the_channel;
+use crate::blocking::Stop;
+use crate::case::{RecvArm, RecvCase, SendArm, SendCase};
 use crate::error::{CloseError, Empty, Full, RecvTimedOut, SendTimedOut};
+use crate::face::GoFace;
 use crate::future::{RecvFuture, SendFuture};
 use crate::handle::{self, ALL, Handle, RX, TX};
-use crate::hchan::{Hchan, Received, Sent, Stop};
+use crate::hchan::{Hchan, Received, Sent};
 use crate::nil;
-use crate::waitq::Direction;
+use crate::waitq::{Direction, Site};
 use crate::watch::Misuse;
 
 /// Go's `chan T`.
@@ -101,10 +104,6 @@ impl<T> Chan<T> {
         Chan(None)
     }
 
-    pub(crate) fn from_handle(handle: Handle<T, ALL>) -> Self {
-        Chan(Some(handle))
-    }
-
     /// What a select sorts its channels by.
     #[cfg(all(test, loom))]
     pub(crate) fn address(&self) -> usize {
@@ -155,38 +154,15 @@ impl<T> Chan<T> {
     }
 }
 
-/// Methods that every handle of either manners has.
-macro_rules! about_the_channel {
+/// Methods of every face with Go's manners.
+macro_rules! go_face {
     ($face:ident, $make:literal) => {
+        about_the_channel!($face, $make);
+
         impl<T> $face<T> {
-            /// How many values wait in the channel, not counting those of
-            /// waiting senders. Stale as soon as it is known.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert_eq!(it.len(), 0);
-            /// ```
-            pub fn len(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().len())
-            }
-
-            /// Whether no values wait in the channel.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert!(it.is_empty());
-            /// ```
-            pub fn is_empty(&self) -> bool {
-                self.len() == 0
-            }
-
-            /// How many values the channel holds while nobody receives; 0 for
-            /// an unbuffered one and for nil.
+            /// How many values the channel holds while nobody receives: 0 for
+            /// an unbuffered one and for nil, `usize::MAX` for an unbounded
+            /// one.
             ///
             /// # Examples
             ///
@@ -195,76 +171,18 @@ macro_rules! about_the_channel {
             /// assert_eq!(it.capacity(), 4);
             /// ```
             pub fn capacity(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().capacity())
+                self.chan().map_or(0, |chan| chan.header().capacity())
             }
 
-            /// Whether there is no room in the buffer; always so without one.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert!(!it.is_full());
-            /// ```
-            pub fn is_full(&self) -> bool {
-                self.len() >= self.capacity()
+            pub(crate) fn from_handle(handle: Handle<T, { go_face!(@can $face) }>) -> Self {
+                $face(Some(handle))
             }
 
-            /// Whether the channel is closed, drained or not.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert!(!it.is_closed());
-            /// ```
-            pub fn is_closed(&self) -> bool {
-                self.handle()
-                    .is_some_and(|handle| handle.chan().header().is_closed())
-            }
-
-            /// How many live handles can send.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert_eq!(it.sender_count(), 1);
-            /// ```
-            pub fn sender_count(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().handles().send)
-            }
-
-            /// How many live handles can receive.
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = $make]
-            /// assert_eq!(it.receiver_count(), 1);
-            /// ```
-            pub fn receiver_count(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().handles().recv)
-            }
-        }
-    };
-}
-pub(crate) use about_the_channel;
-
-/// Methods of every face with Go's manners.
-macro_rules! go_face {
-    ($face:ident, $make:literal) => {
-        about_the_channel!($face, $make);
-
-        impl<T> $face<T> {
-            fn handle(&self) -> Option<&Handle<T, { go_face!(@can $face) }>> {
+            pub(crate) fn handle(&self) -> Option<&Handle<T, { go_face!(@can $face) }>> {
                 self.0.as_ref()
             }
 
-            fn chan(&self) -> Option<&Hchan<T>> {
+            pub(crate) fn chan(&self) -> Option<&Hchan<T>> {
                 self.0.as_ref().map(Handle::chan)
             }
 
@@ -412,6 +330,34 @@ macro_rules! go_sends {
                 // A time beyond the clock's end never comes.
                 let deadline = Instant::now().checked_add(timeout);
                 send_until(self.chan(), value, deadline, Location::caller()).map_err(SendTimedOut)
+            }
+
+            /// Sends, waiting no longer than until `deadline`. One that has
+            /// passed is a [`try_send`](Self::try_send).
+            ///
+            /// # Errors
+            ///
+            /// [`SendTimedOut`] with the value.
+            ///
+            /// # Panics
+            ///
+            /// `send on closed channel`, also if it is closed while this
+            /// waits.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $make]
+            /// assert!(it.send_deadline(1, std::time::Instant::now()).is_ok());
+            /// ```
+            #[track_caller]
+            pub fn send_deadline(
+                &self,
+                value: T,
+                deadline: Instant,
+            ) -> Result<(), SendTimedOut<T>> {
+                let site = Location::caller();
+                send_until(self.chan(), value, Some(deadline), site).map_err(SendTimedOut)
             }
 
             /// Sends from a task.
@@ -573,11 +519,27 @@ macro_rules! go_receives {
             pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<T>, RecvTimedOut> {
                 // A time beyond the clock's end never comes.
                 let deadline = Instant::now().checked_add(timeout);
-                match recv_until(self.chan(), deadline, Location::caller()) {
-                    Ok(value) => Ok(Some(value)),
-                    Err(Stop::Closed) => Ok(None),
-                    Err(Stop::Timeout) => Err(RecvTimedOut),
-                }
+                recv_in_time(self.chan(), deadline, Location::caller())
+            }
+
+            /// Receives, waiting no longer than until `deadline`. One that has
+            /// passed is a [`try_recv`](Self::try_recv). `Ok(None)` is closed
+            /// and drained.
+            ///
+            /// # Errors
+            ///
+            /// [`RecvTimedOut`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $make]
+            /// # feed(&it);
+            /// assert_eq!(it.recv_deadline(std::time::Instant::now()), Ok(Some(1)));
+            /// ```
+            #[track_caller]
+            pub fn recv_deadline(&self, deadline: Instant) -> Result<Option<T>, RecvTimedOut> {
+                recv_in_time(self.chan(), Some(deadline), Location::caller())
             }
 
             /// Receives in a task; `None` is closed and drained.
@@ -689,7 +651,7 @@ fn send_until<T>(
     chan: Option<&Hchan<T>>,
     value: T,
     deadline: Option<Instant>,
-    site: &'static Location<'static>,
+    site: Site,
 ) -> Result<(), T> {
     let Some(chan) = chan else {
         nil::wait(Direction::Send, deadline, site);
@@ -706,7 +668,7 @@ fn send_until<T>(
 fn recv_until<T>(
     chan: Option<&Hchan<T>>,
     deadline: Option<Instant>,
-    site: &'static Location<'static>,
+    site: Site,
 ) -> Result<T, Stop> {
     match chan {
         Some(chan) => chan.recv(deadline, site),
@@ -717,9 +679,21 @@ fn recv_until<T>(
     }
 }
 
+fn recv_in_time<T>(
+    chan: Option<&Hchan<T>>,
+    deadline: Option<Instant>,
+    site: Site,
+) -> Result<Option<T>, RecvTimedOut> {
+    match recv_until(chan, deadline, site) {
+        Ok(value) => Ok(Some(value)),
+        Err(Stop::Closed) => Ok(None),
+        Err(Stop::Timeout) => Err(RecvTimedOut),
+    }
+}
+
 #[cold]
 #[track_caller]
-fn send_on_closed<T>(chan: &Hchan<T>, value: T, site: &'static Location<'static>) -> ! {
+pub(crate) fn send_on_closed<T, V>(chan: &Hchan<T>, value: V, site: Site) -> ! {
     // Dropped first: a destructor that panics must not meet our panic.
     drop(value);
     let text = handle::misuse(chan, Misuse::SendAfterClose, site);

@@ -8,7 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::case::{Cons, End, RecvCase, RecvFace, SendCase, SendFace, Won};
+use crate::case::{Cons, End, RecvCase, SendCase, Won};
+use crate::face::{RecvFace, SendFace};
 use crate::selection::Selection;
 
 /// Receives a value; made by [`Receiver::recv_async`](crate::Receiver::recv_async)
@@ -40,9 +41,23 @@ macro_rules! future_of_one {
     ($future:ident, $case:ident, $face:ident) => {
         impl<'a, T, F: $face<T>> $future<'a, T, F> {
             pub(crate) fn new(case: $case<'a, T, F>) -> Self {
+                Self::with_deadline(case, false)
+            }
+
+            /// Whether it waits for ever is for watchers to know; whoever
+            /// makes it sees to the deadline.
+            pub(crate) fn with_deadline(case: $case<'a, T, F>, has_deadline: bool) -> Self {
                 $future {
-                    selection: Selection::operation(Cons(case, End)),
+                    selection: Selection::operation(Cons(case, End), has_deadline),
                 }
+            }
+
+            fn selection(
+                self: Pin<&mut Self>,
+            ) -> Pin<&mut Selection<Cons<$case<'a, T, F>, End>, 1>> {
+                // SAFETY: the only field is pinned with the future: nothing
+                // moves out of it, and neither type has a Drop that could.
+                unsafe { self.map_unchecked_mut(|this| &mut this.selection) }
             }
         }
 
@@ -50,9 +65,7 @@ macro_rules! future_of_one {
             type Output = F::Out;
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Out> {
-                // SAFETY: the only field is pinned with the future: nothing
-                // moves out of it, and neither type has a Drop that could.
-                let mut selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
+                let mut selection = self.selection();
                 // One case, one order.
                 let index = ready!(selection.as_mut().poll(cx, &mut |_| {}));
                 match selection.take(index) {
@@ -72,6 +85,33 @@ macro_rules! future_of_one {
 
 future_of_one!(RecvFuture, RecvCase, RecvFace);
 future_of_one!(SendFuture, SendCase, SendFace);
+
+impl<T, F: RecvFace<T>> RecvFuture<'_, T, F> {
+    /// Stops waiting: the result, if it came before that.
+    pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
+        let mut selection = self.selection();
+        let index = selection.as_mut().give_up()?;
+        match selection.take(index) {
+            Won::This(result) => Some(result),
+            Won::Next(never) => match never {},
+        }
+    }
+}
+
+impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
+    /// Stops waiting: the result, if it came before that, or the value.
+    #[track_caller]
+    pub(crate) fn give_up(self: Pin<&mut Self>) -> Result<F::Out, T> {
+        let mut selection = self.selection();
+        let Some(index) = selection.as_mut().give_up() else {
+            return Err(selection.cases().0.disarm());
+        };
+        match selection.take(index) {
+            Won::This(result) => Ok(result),
+            Won::Next(never) => match never {},
+        }
+    }
+}
 
 /// Waits for ever: a select without cases, in a task.
 #[derive(Debug)]

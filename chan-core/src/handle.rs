@@ -15,7 +15,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 
 use crate::hchan::Hchan;
-use crate::header::{Birth, Capability, Gone, Manners};
+use crate::header::{Birth, Capability, Gone, Handles, Manners, UNBOUNDED};
+use crate::registry::HeaderRef;
 use crate::watch;
 
 /// Can send and close.
@@ -113,6 +114,54 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     }
 }
 
+/// Knows a channel and keeps its header's memory, nothing else.
+///
+/// The pointer may be used as a channel's only through a handle that
+/// [`WeakHandle::upgrade`] has counted in; without one there may be no values.
+pub(crate) struct WeakHandle<T, const CAN: u8> {
+    chan: NonNull<Hchan<T>>,
+    memory: HeaderRef,
+}
+
+// SAFETY: all it can do is to make a handle, which may cross threads as
+// `T: Send`.
+unsafe impl<T: Send, const CAN: u8> Send for WeakHandle<T, CAN> {}
+// SAFETY: as above.
+unsafe impl<T: Send, const CAN: u8> Sync for WeakHandle<T, CAN> {}
+
+impl<T, const CAN: u8> Handle<T, CAN> {
+    pub(crate) fn downgrade(&self) -> WeakHandle<T, CAN> {
+        // SAFETY: a handle keeps its channel alive, whose pointer this is.
+        let memory = unsafe { HeaderRef::share(self.0.cast()) };
+        WeakHandle {
+            chan: self.0,
+            memory,
+        }
+    }
+}
+
+impl<T, const CAN: u8> WeakHandle<T, CAN> {
+    /// A handle, if the sides it belongs to have not gone.
+    pub(crate) fn upgrade(&self) -> Option<Handle<T, CAN>> {
+        let counted = self.memory.header().revive(capability(CAN));
+        // Made only if counted: its drop counts it out.
+        counted.then(|| Handle(self.chan))
+    }
+
+    pub(crate) fn handles(&self) -> Handles {
+        self.memory.header().handles()
+    }
+}
+
+impl<T, const CAN: u8> Clone for WeakHandle<T, CAN> {
+    fn clone(&self) -> Self {
+        WeakHandle {
+            chan: self.chan,
+            memory: self.memory.clone(),
+        }
+    }
+}
+
 impl<T, const CAN: u8> Clone for Handle<T, CAN> {
     #[inline]
     fn clone(&self) -> Self {
@@ -152,8 +201,11 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
         if let Some(name) = &header.birth().name {
             out.field("name", name);
         }
-        out.field("capacity", &header.capacity())
-            .field("len", &header.len())
+        match header.capacity() {
+            UNBOUNDED => out.field("capacity", &format_args!("unbounded")),
+            capacity => out.field("capacity", &capacity),
+        };
+        out.field("len", &header.len())
             .field("closed", &header.is_closed())
             .field("senders", &handles.send)
             .field("receivers", &handles.recv)

@@ -7,9 +7,10 @@
 //! I1  Values buffered ⇒ no receiver waits. (A receiver that a select has won
 //!     elsewhere may still be linked until the next look; it does not count
 //!     here and in I2, I3.)
-//! I2  A sender waits on a buffered channel ⇒ the ring is full.
-//! I3  Receivers and senders wait at the same time only as the cases of one
-//!     select on an unbuffered channel.
+//! I2  A sender waits on a buffered channel ⇒ values and permits fill the
+//!     buffer. (One who waits for a permit is a sender without a value.)
+//! I3  A receiver and a sender that has a value wait at the same time only as
+//!     the cases of one select on an unbuffered channel.
 //! I4  Closed ⇒ whoever is still queued has its answer and awaits its wake;
 //!     nobody joins a queue, no value enters the ring.
 //! I5  Values sent = values received + values in the channel, at every
@@ -19,22 +20,26 @@
 //!
 //! The order of attempts is Go's (rules 14, 21 and 58 of the parity table):
 //! a send looks for closed, then a waiting receiver, then room; a receive for
-//! values that came back, the ring (whose freed slot goes to a waiting
+//! values that came back, the buffer (whose freed slot goes to a waiting
 //! sender), a waiting sender, and closed last.
 //!
-//! Not here: how one waits ([`crate::parker`]), what a handle's drop means
-//! ([`crate::handle`]).
+//! A permit is a credit, not a slot: values and permits together never exceed
+//! the capacity. Hand-offs need no slot, so they pass by those who wait for a
+//! permit.
+//!
+//! Not here: how one waits ([`crate::parker`], [`crate::blocking`]), what a
+//! handle's drop means ([`crate::handle`]).
 
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{self, Location};
 use std::ptr::NonNull;
-use std::time::Instant;
 
-use crate::header::{Birth, Capability, Guard, Guarded, Header};
-use crate::parker::{Party, Wake};
-use crate::ring::{Comeback, Returned, Ring};
+use crate::blocks::{Block, Blocks};
+use crate::header::{Birth, Capability, Guard, Guarded, Header, UNBOUNDED};
+use crate::parker::Wake;
+use crate::ring::{Buffer, Comeback, Returned, Ring};
 use crate::sync::{MutPtr, UnsafeCell};
-use crate::waitq::{Direction, Outcome, Waiter};
+use crate::waitq::Waiter;
 use crate::wakes::Wakes;
 use crate::{panics, registry, watch};
 
@@ -43,7 +48,7 @@ pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
 /// The values of a channel.
 pub(crate) struct Store<T> {
-    ring: Ring<T>,
+    buffer: Buffer<T>,
     returned: Returned<T>,
 }
 
@@ -64,8 +69,25 @@ unsafe impl<T: Send> Sync for Hchan<T> {}
 /// What became of a send.
 pub(crate) enum Sent<T> {
     Done(Wake),
+    /// No room; without a limit, none until [`Op::grow`].
     Full(T),
     Closed(T),
+}
+
+/// What became of a send that takes the place of an older value.
+pub(crate) enum Forced<T> {
+    /// It is in, at the cost of this value.
+    Done(Option<T>, Wake),
+    Full(T),
+    Closed(T),
+}
+
+/// What became of a request for a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    Granted,
+    Full,
+    Closed,
 }
 
 /// What became of a receive.
@@ -77,20 +99,16 @@ pub(crate) enum Received<T> {
     Closed,
 }
 
-/// Why a blocking operation did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    Closed,
-    Timeout,
-}
-
 impl<T> Hchan<T> {
     /// A channel with one handle that has `all` capabilities, or nothing if
     /// its ring cannot be had.
     pub(crate) fn new(birth: Birth, all: Capability) -> Option<NonNull<Self>> {
-        let ring = Ring::new(birth.capacity)?;
+        let buffer = match birth.capacity {
+            UNBOUNDED => Buffer::Blocks(Blocks::new()),
+            capacity => Buffer::Ring(Ring::new(capacity)?),
+        };
         let store = Store {
-            ring,
+            buffer,
             returned: Returned::new(),
         };
         let chan = Box::new(Hchan {
@@ -119,153 +137,6 @@ impl<T> Hchan<T> {
         }
     }
 
-    // ---- Whole operations. ----
-
-    /// Sends if that can be done at once.
-    #[inline]
-    pub(crate) fn try_send(&self, value: T) -> Sent<T> {
-        self.op(&mut self.header.lock()).send(value)
-    }
-
-    /// Receives if that can be done at once.
-    #[inline]
-    pub(crate) fn try_recv(&self) -> Received<T> {
-        self.op(&mut self.header.lock()).recv()
-    }
-
-    /// Sends, waiting as long as the deadline allows.
-    #[inline]
-    pub(crate) fn send(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<(), (Stop, T)> {
-        match self.try_send(value) {
-            Sent::Done(wake) => {
-                wake.fire();
-                Ok(())
-            }
-            Sent::Closed(value) => Err((Stop::Closed, value)),
-            Sent::Full(value) => self.send_slow(value, deadline, site),
-        }
-    }
-
-    /// Receives, waiting as long as the deadline allows.
-    #[inline]
-    pub(crate) fn recv(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, Stop> {
-        match self.try_recv() {
-            Received::Value(value, wake) => {
-                wake.fire();
-                Ok(value)
-            }
-            Received::Returned(node) => Ok(node.into_value()),
-            Received::Closed => Err(Stop::Closed),
-            Received::Empty => self.recv_slow(deadline, site),
-        }
-    }
-
-    #[cold]
-    fn send_slow(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<(), (Stop, T)> {
-        let party = Party::thread(1, false, deadline.is_some());
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
-        let waiter = waiter(&party, &slot, Direction::Send, site);
-        {
-            let mut guard = self.header.lock();
-            // Things may have changed since the first look.
-            let sent = self.op(&mut guard).send(value);
-            match sent {
-                Sent::Done(wake) => {
-                    drop(guard);
-                    wake.fire();
-                    return Ok(());
-                }
-                Sent::Closed(value) => return Err((Stop::Closed, value)),
-                Sent::Full(value) => {
-                    // SAFETY: not linked yet, so nobody else looks.
-                    unsafe { slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
-                    // SAFETY: all three live until `wait_out` returns, which
-                    // is when the waiter is linked no more.
-                    unsafe { guard.park(NonNull::from(&waiter)) };
-                }
-            }
-        }
-        match self.wait_out(&party, &waiter, deadline) {
-            Ok(()) => Ok(()),
-            // SAFETY: nobody took the value, and nobody can any more.
-            Err(stop) => Err((stop, unsafe { slot.into_inner().assume_init() })),
-        }
-    }
-
-    #[cold]
-    fn recv_slow(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, Stop> {
-        let party = Party::thread(1, false, deadline.is_some());
-        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
-        let waiter = waiter(&party, &slot, Direction::Recv, site);
-        {
-            let mut guard = self.header.lock();
-            let received = self.op(&mut guard).recv();
-            match received {
-                Received::Value(value, wake) => {
-                    drop(guard);
-                    wake.fire();
-                    return Ok(value);
-                }
-                Received::Returned(node) => {
-                    drop(guard);
-                    return Ok(node.into_value());
-                }
-                Received::Closed => return Err(Stop::Closed),
-                // SAFETY: as in `send_slow`.
-                Received::Empty => unsafe { guard.park(NonNull::from(&waiter)) },
-            }
-        }
-        self.wait_out(&party, &waiter, deadline)?;
-        // SAFETY: a receive that succeeded has its value in the slot.
-        Ok(unsafe { slot.into_inner().assume_init() })
-    }
-
-    /// Waits until the waiter's operation is over, one way or another. It is
-    /// not linked when this returns.
-    fn wait_out(
-        &self,
-        party: &Party,
-        waiter: &Waiter,
-        deadline: Option<Instant>,
-    ) -> Result<(), Stop> {
-        if !party.wait(deadline) {
-            let mut guard = self.header.lock();
-            if !party.is_done() {
-                // SAFETY: ours, and of this channel.
-                unsafe { guard.withdraw(NonNull::from(waiter)) };
-                return Err(Stop::Timeout);
-            }
-        }
-        // SAFETY: ours, and done.
-        match unsafe { waiter.outcome() } {
-            Outcome::Moved => Ok(()),
-            _ => {
-                // A close leaves its waiters linked (parker, P3).
-                // SAFETY: ours, and of this channel.
-                unsafe { self.header.lock().withdraw(NonNull::from(waiter)) };
-                Err(Stop::Closed)
-            }
-        }
-    }
-
     /// Closes; false if it was closed. Whoever waits is woken.
     pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
         if !self.header.lock().close(&self.header, at) {
@@ -286,7 +157,7 @@ impl<T> Hchan<T> {
         loop {
             let mut guard = self.header.lock();
             guard.take_wakes(&mut wakes);
-            let more = !guard.recvq.is_empty() || !guard.sendq.is_empty();
+            let more = guard.owes_wakes();
             drop(guard);
             panics::keep_first(&mut panicked, wakes.fire());
             if !more {
@@ -366,22 +237,6 @@ unsafe fn free<T>(header: NonNull<Header>) {
     drop(unsafe { Box::from_raw(header.cast::<Hchan<T>>().as_ptr()) });
 }
 
-/// The only waiter of a party that waits for one operation.
-pub(crate) fn waiter<T>(
-    party: &Party,
-    slot: &Slot<T>,
-    direction: Direction,
-    site: &'static Location<'static>,
-) -> Waiter {
-    Waiter::new(
-        NonNull::from(party),
-        NonNull::from(slot).cast(),
-        direction,
-        0,
-        site,
-    )
-}
-
 /// A channel whose lock is held.
 pub(crate) struct Op<'g, T> {
     header: &'g Header,
@@ -399,9 +254,25 @@ impl<T> Op<'_, T> {
     #[inline(always)]
     fn len_changed(&mut self) {
         let store = self.store();
-        let len = store.ring.len() + store.returned.len();
+        let len = store.buffer.len() + store.returned.len();
         self.header.set_len(len);
         self.check();
+    }
+
+    /// How many values a receiver could take without waiting.
+    pub(crate) fn ready(&mut self) -> usize {
+        let store = self.store();
+        let values = store.buffer.len() + store.returned.len();
+        if self.guarded.closed {
+            values
+        } else {
+            values + self.guarded.sendq.len()
+        }
+    }
+
+    /// Gives a channel without a limit a new block, or gives it back.
+    pub(crate) fn grow(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
+        self.store().buffer.grow(block)
     }
 
     /// Sends if that can be done at once.
@@ -415,13 +286,38 @@ impl<T> Op<'_, T> {
             // SAFETY: just claimed.
             return Sent::Done(unsafe { self.hand(receiver, value, None) });
         }
-        if self.store().ring.is_full() {
+        if self.store().buffer.is_full() {
             return Sent::Full(value);
         }
-        self.store().ring.push(value);
+        self.append(value);
+        Sent::Done(Wake::None)
+    }
+
+    /// Puts a value into a buffer that is not full.
+    #[inline(always)]
+    fn append(&mut self, value: T) {
+        self.store().buffer.push(value);
         self.guarded.sent += 1;
         self.len_changed();
-        Sent::Done(Wake::None)
+    }
+
+    /// Sends whether or not there is room: if there is none, the oldest value
+    /// of the buffer leaves. It never passes a waiting sender.
+    pub(crate) fn force_send(&mut self, value: T) -> Forced<T> {
+        let value = match self.send(value) {
+            Sent::Done(wake) => return Forced::Done(None, wake),
+            Sent::Closed(value) => return Forced::Closed(value),
+            Sent::Full(value) => value,
+        };
+        if !self.guarded.sendq.is_empty() {
+            return Forced::Full(value);
+        }
+        let Some(oldest) = self.store().buffer.pop() else {
+            return Forced::Full(value);
+        };
+        self.guarded.received += 1;
+        self.append(value);
+        Forced::Done(Some(oldest), Wake::None)
     }
 
     /// Receives if that can be done at once.
@@ -432,20 +328,20 @@ impl<T> Op<'_, T> {
             self.len_changed();
             return Received::Returned(node);
         }
-        if let Some(value) = self.store().ring.pop() {
+        if let Some(value) = self.store().buffer.pop() {
             self.guarded.received += 1;
-            let wake = self.refill();
+            let wake = self.admit();
             self.len_changed();
             return Received::Value(value, wake);
         }
         if self.guarded.closed {
             return Received::Closed;
         }
-        match Guarded::pop_claimed(&mut self.guarded.sendq) {
+        match self.pop_sender_with_a_value() {
             Some(sender) => {
                 self.guarded.sent += 1;
                 self.guarded.received += 1;
-                // SAFETY: just claimed.
+                // SAFETY: just claimed, and it has a value.
                 let (value, wake) = unsafe { self.take_from(sender) };
                 Received::Value(value, wake)
             }
@@ -453,22 +349,95 @@ impl<T> Op<'_, T> {
         }
     }
 
-    /// Gives a slot that was just freed to the oldest waiting sender: the
-    /// receiver got the head, the sender's value goes to the tail.
+    /// The oldest waiting sender that has a value, claimed. Those who want a
+    /// permit stay: there is no slot for them.
     #[inline]
-    fn refill(&mut self) -> Wake {
+    fn pop_sender_with_a_value(&mut self) -> Option<NonNull<Waiter>> {
+        if self.guarded.permits == 0 {
+            // Whoever waits for a permit waits for others to give theirs up.
+            return Guarded::pop_claimed(&mut self.guarded.sendq);
+        }
+        self.guarded.pop_claimed_sender_with_a_value()
+    }
+
+    /// Gives a slot that was just freed to the oldest waiting sender: its
+    /// value goes to the tail (the receiver got the head), or it gets its
+    /// permit.
+    #[inline]
+    fn admit(&mut self) -> Wake {
         if self.guarded.closed {
             return Wake::None;
         }
-        match Guarded::pop_claimed(&mut self.guarded.sendq) {
-            Some(sender) => {
-                // SAFETY: just claimed.
-                let (value, wake) = unsafe { self.take_from(sender) };
-                self.store().ring.push(value);
-                self.guarded.sent += 1;
-                wake
+        let Some(sender) = Guarded::pop_claimed(&mut self.guarded.sendq) else {
+            return Wake::None;
+        };
+        // SAFETY: just claimed.
+        unsafe {
+            if sender.as_ref().slot().is_none() {
+                self.promise();
+                return self.guarded.complete(sender, None);
             }
-            None => Wake::None,
+            let (value, wake) = self.take_from(sender);
+            self.store().buffer.push(value);
+            self.guarded.sent += 1;
+            wake
+        }
+    }
+
+    // ---- Permits. ----
+
+    /// Takes a permit if there is room for one.
+    pub(crate) fn reserve(&mut self) -> Reserved {
+        if self.guarded.closed {
+            return Reserved::Closed;
+        }
+        if !self.store().buffer.reserve() {
+            return Reserved::Full;
+        }
+        self.guarded.permits += 1;
+        Reserved::Granted
+    }
+
+    /// Promises a slot that is known to be free.
+    fn promise(&mut self) {
+        let promised = self.store().buffer.reserve();
+        debug_assert!(promised, "a slot was just freed");
+        self.guarded.permits += 1;
+    }
+
+    /// Takes a permit back, unused; its slot goes to a waiting sender.
+    pub(crate) fn release(&mut self) -> Wake {
+        self.guarded.permits -= 1;
+        if self.guarded.closed {
+            // The buffer may be another one by now.
+            return Wake::None;
+        }
+        self.store().buffer.release();
+        let wake = self.admit();
+        self.len_changed();
+        wake
+    }
+
+    /// Sends with a permit, which is spent. There is room (on a channel
+    /// without a limit, after [`Op::grow`]).
+    pub(crate) fn send_permitted(&mut self, value: T) -> (Sent<T>, Wake) {
+        if self.guarded.closed {
+            self.guarded.permits -= 1;
+            return (Sent::Closed(value), Wake::None);
+        }
+        match Guarded::pop_claimed(&mut self.guarded.recvq) {
+            Some(receiver) => {
+                self.guarded.sent += 1;
+                // SAFETY: just claimed.
+                let handed = unsafe { self.hand(receiver, value, None) };
+                (Sent::Done(handed), self.release())
+            }
+            None => {
+                self.guarded.permits -= 1;
+                self.store().buffer.release();
+                self.append(value);
+                (Sent::Done(Wake::None), Wake::None)
+            }
         }
     }
 
@@ -483,7 +452,8 @@ impl<T> Op<'_, T> {
         // SAFETY: the slot of a receiver of this channel takes a `T`, and is
         // ours until the party is done (waitq, Q4).
         unsafe {
-            let slot = receiver.as_ref().slot().cast::<Slot<T>>();
+            let slot = receiver.as_ref().slot().expect("a receiver has a slot");
+            let slot = slot.cast::<Slot<T>>();
             slot.as_ref()
                 .with_mut(|slot| *slot = MaybeUninit::new(value));
             self.guarded.complete(receiver, first)
@@ -494,13 +464,15 @@ impl<T> Op<'_, T> {
     ///
     /// # Safety
     ///
-    /// The sender waits on this channel and was claimed under this lock.
+    /// The sender has a value, waits on this channel and was claimed under this
+    /// lock.
     #[inline]
     unsafe fn take_from(&mut self, sender: NonNull<Waiter>) -> (T, Wake) {
         // SAFETY: the slot of a waiting sender holds a `T`, which is ours with
         // the claim; its owner sees that it moved by the outcome.
         unsafe {
-            let slot = sender.as_ref().slot().cast::<Slot<T>>();
+            let slot = sender.as_ref().slot().expect("it has a value");
+            let slot = slot.cast::<Slot<T>>();
             let value = slot.as_ref().with(|slot| slot.assume_init_read());
             (value, self.guarded.complete(sender, None))
         }
@@ -538,13 +510,13 @@ impl<T> Op<'_, T> {
     }
 
     /// Takes out all values, to be dropped after the lock.
-    fn take_all(&mut self) -> (Returned<T>, Ring<T>) {
-        let empty = Ring::new(0).expect("no bytes");
+    fn take_all(&mut self) -> (Returned<T>, Buffer<T>) {
         let store = self.store();
-        let ring = std::mem::replace(&mut store.ring, empty);
+        let empty = Buffer::Blocks(Blocks::new());
+        let buffer = std::mem::replace(&mut store.buffer, empty);
         let returned = std::mem::replace(&mut store.returned, Returned::new());
         self.header.set_len(0);
-        (returned, ring)
+        (returned, buffer)
     }
 
     /// I1 to I5, as far as a look can tell.
@@ -556,32 +528,36 @@ impl<T> Op<'_, T> {
 
     #[cfg(debug_assertions)]
     fn check_invariants(&mut self) {
-        let lives = |queue: &crate::waitq::WaitQueue| {
-            queue
-                .iter()
-                // SAFETY: linked, hence alive.
-                .filter(|waiter| !unsafe { waiter.party().as_ref() }.is_claimed())
-                .count()
-        };
         // Long queues are not worth the walk.
         if self.guarded.recvq.len() + self.guarded.sendq.len() > 64 {
             return;
         }
-        let (receivers, senders) = (lives(&self.guarded.recvq), lives(&self.guarded.sendq));
+        let alive = |waiter: &&Waiter| {
+            // SAFETY: linked, hence alive.
+            !unsafe { waiter.party().as_ref() }.is_claimed()
+        };
+        let receivers = self.guarded.recvq.iter().filter(alive).count();
+        let senders = self.guarded.sendq.iter().filter(alive).count();
+        let has_value = |waiter: &&Waiter| waiter.slot().is_some();
+        let with_values = self.guarded.sendq.iter().filter(alive).filter(has_value);
+        let with_values = with_values.count();
         let capacity = self.header.capacity();
         let store = self.store();
-        let (ring, returned, full) = (store.ring.len(), store.returned.len(), store.ring.is_full());
+        let (buffered, returned) = (store.buffer.len(), store.returned.len());
         let guarded = &self.guarded;
         if !guarded.closed {
-            assert!(ring + returned == 0 || receivers == 0, "I1");
-            assert!(senders == 0 || full, "I2");
+            assert!(buffered + returned == 0 || receivers == 0, "I1");
+            assert!(senders == 0 || buffered + guarded.permits >= capacity, "I2");
+            if capacity != UNBOUNDED {
+                assert!(buffered + guarded.permits <= capacity, "I2");
+            }
         } else {
             assert!(receivers == 0 && senders == 0, "I4");
         }
-        assert!(capacity == 0 || receivers == 0 || senders == 0, "I3");
+        assert!(capacity == 0 || receivers == 0 || with_values == 0, "I3");
         assert_eq!(
             guarded.sent,
-            guarded.received + (ring + returned) as u64,
+            guarded.received + (buffered + returned) as u64,
             "I5"
         );
     }

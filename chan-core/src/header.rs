@@ -16,7 +16,9 @@
 //! Atomics:
 //! - `handles`: adding is Relaxed (whoever clones holds one); the subtraction
 //!   is AcqRel, so that the one who finds a side gone sees all that was done
-//!   through it. Model: `last_sender_drop_closes`.
+//!   through it. Model: `last_sender_drop_closes`. A weak handle that becomes
+//!   a strong one adds by compare-and-swap, Relaxed: the word alone decides.
+//!   Model: `weak_handle_meets_last_drop`.
 //! - `sides`: as the count of an `Arc`: Release on the way down, Acquire by
 //!   the last, who destroys. Model: `last_two_handles_race`.
 //! - `memory`: the same, for the memory. Model: `watcher_meets_last_handle`.
@@ -99,6 +101,9 @@ pub enum Manners {
     Go,
 }
 
+/// The capacity that stands for none. No buffer of so many slots can be had.
+pub(crate) const UNBOUNDED: usize = usize::MAX;
+
 /// What a channel is made with.
 pub(crate) struct Birth {
     pub(crate) site: &'static Location<'static>,
@@ -120,7 +125,10 @@ pub(crate) struct Guarded {
     pub(crate) recvq: WaitQueue,
     pub(crate) sendq: WaitQueue,
     pub(crate) handed: WaitQueue,
+    pub(crate) closeq: WaitQueue,
     pub(crate) closed: bool,
+    /// Slots of the buffer that are promised to permits.
+    pub(crate) permits: usize,
     /// The line of an explicit close.
     pub(crate) closed_at: Option<&'static Location<'static>>,
     pub(crate) sent: u64,
@@ -166,7 +174,9 @@ impl Header {
             recvq: WaitQueue::new(Place::Recvq),
             sendq: WaitQueue::new(Place::Sendq),
             handed: WaitQueue::new(Place::Handed),
+            closeq: WaitQueue::new(Place::Closeq),
             closed: false,
+            permits: 0,
             closed_at: None,
             sent: 0,
             received: 0,
@@ -206,8 +216,15 @@ impl Header {
         &self.birth
     }
 
+    /// `usize::MAX` without a limit.
+    #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
         self.birth.capacity
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_unbounded(&self) -> bool {
+        self.birth.capacity == UNBOUNDED
     }
 
     pub(crate) fn element(&self) -> &'static str {
@@ -249,6 +266,34 @@ impl Header {
         if (send | recv | close) as u64 >= LIMIT {
             // As `Arc` does: going on would let the count spill over.
             too_many_handles();
+        }
+    }
+
+    /// Counts a new handle, unless one of the sides it belongs to has gone.
+    pub(crate) fn revive(&self, can: Capability) -> bool {
+        let mut word = self.handles.load(Ordering::Relaxed);
+        loop {
+            let now = Handles::unpack(word);
+            let wants = Handles::unpack(can.0);
+            if (wants.send > 0 && now.sending_side_gone())
+                || (wants.recv > 0 && now.receiving_side_gone())
+            {
+                return false;
+            }
+            if (now.send | now.recv | now.close) as u64 >= LIMIT {
+                too_many_handles();
+            }
+            // Relaxed, like `add_handle`: the word decides alone. Counted in,
+            // the handle keeps its sides from leaving.
+            match self.handles.compare_exchange_weak(
+                word,
+                word + can.0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => word = seen,
+            }
         }
     }
 
@@ -393,6 +438,7 @@ impl Guarded {
         match unsafe { waiter.as_ref() }.direction() {
             crate::waitq::Direction::Recv => &mut self.recvq,
             crate::waitq::Direction::Send => &mut self.sendq,
+            crate::waitq::Direction::Close => &mut self.closeq,
         }
     }
 
@@ -409,6 +455,7 @@ impl Guarded {
                 Place::Recvq => self.recvq.remove(waiter),
                 Place::Sendq => self.sendq.remove(waiter),
                 Place::Handed => self.handed.remove(waiter),
+                Place::Closeq => self.closeq.remove(waiter),
             }
         }
     }
@@ -425,6 +472,23 @@ impl Guarded {
                 return Some(waiter);
             }
         }
+    }
+
+    /// The same in the queue of senders, for one that has a value to send.
+    pub(crate) fn pop_claimed_sender_with_a_value(&mut self) -> Option<NonNull<Waiter>> {
+        let mut found = None;
+        for waiter in self.sendq.iter().filter(|waiter| waiter.slot().is_some()) {
+            let pointer = NonNull::from(waiter);
+            // SAFETY: linked, hence alive.
+            if unsafe { waiter.party().as_ref() }.claim(pointer) {
+                found = Some(pointer);
+                break;
+            }
+        }
+        let waiter = found?;
+        // SAFETY: it is in this queue.
+        unsafe { self.sendq.remove(waiter) };
+        Some(waiter)
     }
 
     /// Completes the wait of a claimed waiter whose value has moved. A value
@@ -448,6 +512,11 @@ impl Guarded {
         }
     }
 
+    /// Whether somebody a close has settled is still to be woken.
+    pub(crate) fn owes_wakes(&self) -> bool {
+        !self.recvq.is_empty() || !self.sendq.is_empty() || !self.closeq.is_empty()
+    }
+
     /// Closes: from here on every waiter has its answer. False if closed.
     pub(crate) fn close(
         &mut self,
@@ -460,7 +529,8 @@ impl Guarded {
         self.closed = true;
         self.closed_at = at;
         header.set_closed();
-        for waiter in self.recvq.iter().chain(self.sendq.iter()) {
+        let queues = [&self.recvq, &self.sendq, &self.closeq];
+        for waiter in queues.into_iter().flat_map(WaitQueue::iter) {
             let party = waiter.party();
             // SAFETY: linked, hence alive; the claim makes it ours.
             unsafe {
@@ -475,7 +545,7 @@ impl Guarded {
 
     /// After [`Guarded::close`]: takes waiters out, until `wakes` is full.
     pub(crate) fn take_wakes(&mut self, wakes: &mut crate::wakes::Wakes) {
-        for queue in [&mut self.recvq, &mut self.sendq] {
+        for queue in [&mut self.recvq, &mut self.sendq, &mut self.closeq] {
             while !wakes.is_full() {
                 let Some(waiter) = queue.pop_front() else {
                     break;

@@ -44,11 +44,14 @@
 // code are `sync`, `clock`, `parker`, `waitq`, `ring`, `header`, `registry`,
 // `hchan`, `handle`, `nil`, `case`, `selection`, `future` and `observe`.
 mod clock;
+mod coop;
 mod lock;
 mod panics;
+mod spin;
 mod sync;
 mod watch;
 
+mod blocks;
 mod header;
 mod parker;
 mod registry;
@@ -56,6 +59,7 @@ mod ring;
 mod waitq;
 mod wakes;
 
+mod blocking;
 mod hchan;
 mod nil;
 
@@ -63,16 +67,30 @@ mod handle;
 
 mod case;
 mod error;
+mod face;
 mod future;
+mod grant;
 mod selection;
 
+mod about;
 mod builder;
 mod chan;
 mod receiver;
 mod sender;
 
+mod batch;
+mod closing;
+mod permit;
+mod weak;
+
+#[cfg(feature = "futures")]
+mod sink;
+#[cfg(feature = "futures")]
+mod stream;
+
 mod context;
 mod time;
+mod timed;
 
 pub mod observe;
 
@@ -82,25 +100,33 @@ mod models;
 /// Where this crate's sources lie.
 const SOURCE: &str = file!();
 
-pub use builder::{Builder, bounded};
+pub use batch::{Drain, SendManyFuture};
+pub use builder::{Builder, bounded, unbounded};
 pub use chan::{Chan, Range, RecvChan, SendChan};
+pub use closing::ClosedFuture;
 pub use context::{Cancel, CancelOnDrop, Cancellation, Cause, Context, WeakContext};
 pub use error::{
     AlreadyClosed, CloseError, Empty, Full, RecvError, RecvTimedOut, RecvTimeoutError, SendError,
     SendTimedOut, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use future::{RecvFuture, SendFuture};
+pub use permit::{OwnedPermit, Permit, ReserveFuture};
 pub use receiver::{IntoIter, Iter, Receiver, TryIter, never};
 pub use sender::Sender;
+#[cfg(feature = "futures")]
+pub use sink::{SendSink, SinkFace};
+pub use spin::{Spinning, set_spinning, spinning};
+#[cfg(feature = "futures")]
+pub use stream::RecvStream;
 pub use time::after;
+pub use timed::{RecvTimeoutFuture, SendTimeoutFuture};
+pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 
 /// The engine room of select, for the crate `chan-select`. Applications use
 /// its macros instead.
 pub mod select {
-    pub use crate::case::{
-        CaseList, Closed, Cons, End, GoFace, RecvArm, RecvCase, RecvFace, RustFace, SendArm,
-        SendCase, SendFace, Won,
-    };
+    pub use crate::case::{CaseList, Cons, End, RecvArm, RecvCase, SendArm, SendCase, Won};
+    pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;
     pub use crate::nil::select_nothing;
     pub use crate::selection::{PollOrder, Selection};

@@ -48,13 +48,7 @@ pub(crate) fn wait(
     site: &'static Location<'static>,
 ) {
     let party = Party::thread(1, false, deadline.is_some());
-    let waiter = Waiter::new(
-        NonNull::from(&party),
-        NonNull::dangling(),
-        direction,
-        0,
-        site,
-    );
+    let waiter = Waiter::new(NonNull::from(&party), None, direction, 0, site);
     // SAFETY: both live until the waiter is withdrawn below.
     unsafe { header().lock().park(NonNull::from(&waiter)) };
     while party.wait(deadline) {}
@@ -69,7 +63,7 @@ pub fn select_nothing() -> ! {
     let party = Party::thread(0, true, false);
     let waiter = Waiter::new(
         NonNull::from(&party),
-        NonNull::dangling(),
+        None,
         Direction::Recv,
         0,
         Location::caller(),
@@ -96,7 +90,7 @@ unsafe impl Send for Nothing {}
 impl Nothing {
     pub(crate) fn new(site: &'static Location<'static>) -> Self {
         Nothing {
-            party: Party::task(0, true),
+            party: Party::task(0, true, false),
             waiter: OnceCell::new(),
             site,
             _pinned: PhantomPinned,
@@ -110,8 +104,8 @@ impl Nothing {
             return;
         }
         let waiter = this.waiter.get_or_init(|| {
-            let (party, slot) = (NonNull::from(&this.party), NonNull::dangling());
-            Waiter::new(party, slot, Direction::Recv, 0, this.site)
+            let party = NonNull::from(&this.party);
+            Waiter::new(party, None, Direction::Recv, 0, this.site)
         });
         this.party.stamp();
         // SAFETY: pinned, and withdrawn by `drop`.

@@ -17,7 +17,7 @@ use crate::header::{Guarded, Header, Notes};
 use crate::nil;
 use crate::registry::{self, HeaderRef};
 use crate::sync::thread::Thread;
-use crate::waitq::{Outcome, Place, Waiter};
+use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 
 pub use crate::header::{Handles, Manners};
 pub use crate::waitq::Direction;
@@ -96,6 +96,10 @@ pub enum WaitReason {
     SendNil,
     /// `select (no cases)`
     SelectNoCases,
+    /// `chan close`: it waits for the channel to close. Go has no such wait.
+    Close,
+    /// `chan close (nil chan)`
+    CloseNil,
 }
 
 impl fmt::Display for WaitReason {
@@ -107,6 +111,8 @@ impl fmt::Display for WaitReason {
             WaitReason::ReceiveNil => "chan receive (nil chan)",
             WaitReason::SendNil => "chan send (nil chan)",
             WaitReason::SelectNoCases => "select (no cases)",
+            WaitReason::Close => "chan close",
+            WaitReason::CloseNil => "chan close (nil chan)",
         })
     }
 }
@@ -182,10 +188,13 @@ pub struct ChannelSnapshot {
     pub birth: &'static Location<'static>,
     /// What it does when misused or let go.
     pub manners: Manners,
-    /// 0 without a buffer.
-    pub capacity: usize,
+    /// 0 without a buffer, none without a limit.
+    pub capacity: Option<usize>,
     /// Values in it.
     pub len: usize,
+    /// Slots of the buffer that are promised to permits: given out, or granted
+    /// to a future that has not been polled since.
+    pub permits: usize,
     /// Whether it is closed.
     pub closed: bool,
     /// The line of an explicit close.
@@ -196,7 +205,8 @@ pub struct ChannelSnapshot {
     pub sent: u64,
     /// Values received so far.
     pub received: u64,
-    /// Who waits, in the order of the queues: receivers, senders, done.
+    /// Who waits, in the order of the queues: receivers, senders,
+    /// those who wait for a close, done.
     pub waits: Vec<Wait>,
     /// The watcher's note of [`Moment::Closed`].
     pub close_note: Option<Note>,
@@ -257,8 +267,9 @@ impl Channel {
             element: header.element(),
             birth: birth.site,
             manners: birth.manners,
-            capacity: birth.capacity,
+            capacity: (!header.is_unbounded()).then_some(birth.capacity),
             len: state.len,
+            permits: state.permits,
             closed: state.closed,
             closed_at: state.closed_at,
             handles: state.handles,
@@ -289,6 +300,7 @@ impl fmt::Debug for Channel {
 /// What is read under the lock besides the waits.
 struct State {
     len: usize,
+    permits: usize,
     closed: bool,
     closed_at: Option<&'static Location<'static>>,
     handles: Handles,
@@ -302,7 +314,7 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
     let mut waits = Vec::new();
     loop {
         let guard = header.lock();
-        let needed = guard.recvq.len() + guard.sendq.len() + guard.handed.len();
+        let needed: usize = queues(&guard).into_iter().map(WaitQueue::len).sum();
         if needed > waits.capacity() {
             // Not under the lock.
             drop(guard);
@@ -314,6 +326,7 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
         waits.extend(all(&guard).map(|waiter| see(waiter, now, is_nil)));
         let state = State {
             len: header.len(),
+            permits: guard.permits,
             closed: guard.closed,
             closed_at: guard.closed_at,
             handles: header.handles(),
@@ -326,9 +339,17 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
     }
 }
 
+fn queues(guarded: &Guarded) -> [&WaitQueue; 4] {
+    [
+        &guarded.recvq,
+        &guarded.sendq,
+        &guarded.closeq,
+        &guarded.handed,
+    ]
+}
+
 fn all(guarded: &Guarded) -> impl Iterator<Item = &Waiter> {
-    let queues = [&guarded.recvq, &guarded.sendq, &guarded.handed];
-    queues.into_iter().flat_map(|queue| queue.iter())
+    queues(guarded).into_iter().flat_map(WaitQueue::iter)
 }
 
 /// One waiter, whose channel is locked.
@@ -355,6 +376,8 @@ fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
         (false, false, Direction::Send) => WaitReason::Send,
         (false, true, Direction::Recv) => WaitReason::ReceiveNil,
         (false, true, Direction::Send) => WaitReason::SendNil,
+        (false, false, Direction::Close) => WaitReason::Close,
+        (false, true, Direction::Close) => WaitReason::CloseNil,
     };
     let since = party.since();
     let holds_value = outcome == Outcome::Moved && waiter.direction() == Direction::Recv;

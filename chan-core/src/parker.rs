@@ -33,13 +33,16 @@
 //! - `ticket`: the watcher's store (Release) to the owner's swap (Acquire);
 //!   unpark and park order it as well. Model: `stack_request_meets_hand_off`.
 //!
-//! Not here: queues ([`crate::waitq`]), channels, futures.
+//! Not here: queues ([`crate::waitq`]), channels, futures; how long a thread
+//! looks before it parks ([`crate::spin`]).
 
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 use std::time::Instant;
 
 use crate::clock;
+#[cfg(not(loom))]
+use crate::spin;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{UnsafeCell, thread};
 use crate::waitq::Waiter;
@@ -48,14 +51,6 @@ use crate::watch::{self, TaskId};
 const WAITING: u32 = 0;
 const PARKED: u32 = 1;
 const DONE: u32 = 2;
-
-/// How often a thread looks at its own word before it yields, and how often
-/// it yields before it parks. A futex wake costs some 50 µs on the machines
-/// this was measured on, a yield under 1 µs, a pause 30 ns.
-#[cfg(not(loom))]
-const PAUSES: u32 = 32;
-#[cfg(not(loom))]
-const YIELDS: u32 = 16;
 
 /// See the head of this file.
 pub(crate) struct Party {
@@ -92,8 +87,9 @@ impl Party {
     }
 
     /// A task that is about to wait on `cases` cases.
-    pub(crate) fn task(cases: u32, select: bool) -> Self {
-        Party::new(Who::Task(UnsafeCell::new(None)), cases, select, false)
+    pub(crate) fn task(cases: u32, select: bool, has_deadline: bool) -> Self {
+        let who = Who::Task(UnsafeCell::new(None));
+        Party::new(who, cases, select, has_deadline)
     }
 
     fn new(who: Who, cases: u32, select: bool, has_deadline: bool) -> Self {
@@ -212,19 +208,7 @@ impl Party {
 
     #[cfg(not(loom))]
     fn look_for_a_while(&self) -> bool {
-        for _ in 0..PAUSES {
-            if self.is_done() {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        for _ in 0..YIELDS {
-            if self.is_done() {
-                return true;
-            }
-            thread::yield_now();
-        }
-        self.is_done()
+        self.is_done() || spin::look(|| self.is_done())
     }
 
     #[cfg(loom)]

@@ -1,19 +1,23 @@
 //! The receiving side with Rust's manners.
 
 use std::fmt;
+use std::iter::FusedIterator;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::case::{RecvArm, RecvCase, RustFace};
+use crate::about::{about_the_channel, capacity_or_none};
+use crate::blocking::Stop;
+use crate::case::{RecvArm, RecvCase};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::face::RustFace;
 use crate::future::RecvFuture;
 use crate::handle::{Handle, RX};
-use crate::hchan::{Received, Stop};
+use crate::hchan::{Hchan, Received};
 use crate::nil;
-use crate::waitq::Direction;
+use crate::waitq::{Direction, Site};
 
-/// Receives values; made by [`bounded`](crate::bounded), [`after`](crate::after)
-/// or [`never()`].
+/// Receives values; made by [`bounded`](crate::bounded),
+/// [`unbounded`](crate::unbounded), [`after`](crate::after) or [`never()`].
 ///
 /// Any number of threads and tasks may share or clone it; each value goes to
 /// one of them. When the last clone is dropped the channel closes and what is
@@ -121,11 +125,26 @@ impl<T> Receiver<T> {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         // A time beyond the clock's end never comes.
         let deadline = Instant::now().checked_add(timeout);
-        match self.recv_until(deadline, Location::caller()) {
-            Ok(value) => Ok(value),
-            Err(Stop::Timeout) => Err(RecvTimeoutError::Timeout),
-            Err(Stop::Closed) => Err(RecvTimeoutError::Disconnected),
-        }
+        self.recv_in_time(deadline, Location::caller())
+    }
+
+    /// Receives a value, waiting no longer than until `deadline`. One that has
+    /// passed makes it a [`try_recv`](Self::try_recv).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Receiver::recv_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Instant;
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// assert!(rx.recv_deadline(Instant::now()).unwrap_err().is_timeout());
+    /// ```
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_in_time(Some(deadline), Location::caller())
     }
 
     /// Receives a value in a task.
@@ -198,11 +217,14 @@ impl<T> Receiver<T> {
         }
     }
 
-    fn recv_until(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, Stop> {
+    fn recv_in_time(&self, deadline: Option<Instant>, site: Site) -> Result<T, RecvTimeoutError> {
+        self.recv_until(deadline, site).map_err(|stop| match stop {
+            Stop::Timeout => RecvTimeoutError::Timeout,
+            Stop::Closed => RecvTimeoutError::Disconnected,
+        })
+    }
+
+    fn recv_until(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
         match &self.0 {
             Some(handle) => handle.chan().recv(deadline, site),
             None => {
@@ -214,15 +236,20 @@ impl<T> Receiver<T> {
 
     #[track_caller]
     fn arm(&self) -> RecvCase<'_, T, RustFace> {
-        RecvCase::new(self.handle().map(Handle::chan), Location::caller())
+        RecvCase::new(self.chan(), Location::caller())
     }
 
-    fn handle(&self) -> Option<&Handle<T, RX>> {
+    pub(crate) fn handle(&self) -> Option<&Handle<T, RX>> {
         self.0.as_ref()
+    }
+
+    pub(crate) fn chan(&self) -> Option<&Hchan<T>> {
+        self.handle().map(Handle::chan)
     }
 }
 
-crate::chan::about_the_channel!(Receiver, "let (_tx, it) = chan_core::bounded::<u8>(4);");
+about_the_channel!(Receiver, "let (_tx, it) = chan_core::bounded::<u8>(4);");
+capacity_or_none!(Receiver, "let (_tx, it) = chan_core::bounded::<u8>(4);");
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
@@ -285,6 +312,9 @@ impl<T> Iterator for IntoIter<T> {
         self.0.recv().ok()
     }
 }
+
+impl<T> FusedIterator for Iter<'_, T> {}
+impl<T> FusedIterator for IntoIter<T> {}
 
 impl<'a, T> IntoIterator for &'a Receiver<T> {
     type Item = T;

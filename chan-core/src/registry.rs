@@ -61,6 +61,16 @@ impl UnwindSafe for HeaderRef {}
 impl RefUnwindSafe for HeaderRef {}
 
 impl HeaderRef {
+    /// # Safety
+    ///
+    /// The memory is alive, and stays so during this call. The pointer was
+    /// made from the pointer of the whole channel.
+    pub(crate) unsafe fn share(header: NonNull<Header>) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Header::keep_memory(header) };
+        HeaderRef(header)
+    }
+
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: the share keeps the memory alive.
         unsafe { self.0.as_ref() }

@@ -1,19 +1,95 @@
-//! The values of a channel: a ring for those that wait their turn, and the
-//! list of those that came back.
+//! The values of a channel: a ring (or, without a limit, [`Blocks`]) for those
+//! that wait their turn, and the list of those that came back.
 //!
-//! Both are guarded by the channel's lock and never drop a value by
+//! All are guarded by the channel's lock and never drop a value by
 //! themselves while it is held: they hand values out, their owner drops them.
 //!
 //! G1  The slots `head .. head + len` (modulo the capacity) hold values, all
 //!     others do not.
+//! G2  `limit` is the capacity less the slots that are promised to permits.
 
 use std::mem::MaybeUninit;
+
+use crate::blocks::{Block, Blocks};
+
+/// The values that wait their turn.
+pub(crate) enum Buffer<T> {
+    /// Of a channel with a capacity, 0 included.
+    Ring(Ring<T>),
+    /// Of a channel without a limit.
+    Blocks(Blocks<T>),
+}
+
+impl<T> Buffer<T> {
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Buffer::Ring(ring) => ring.len,
+            Buffer::Blocks(blocks) => blocks.len(),
+        }
+    }
+
+    /// Whether a value cannot be pushed. Blocks are full until they get a new
+    /// one by [`Buffer::grow`].
+    #[inline(always)]
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Buffer::Ring(ring) => ring.is_full(),
+            Buffer::Blocks(blocks) => !blocks.has_room(),
+        }
+    }
+
+    /// Appends a value to a buffer that is not full.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: T) {
+        match self {
+            Buffer::Ring(ring) => ring.push(value),
+            Buffer::Blocks(blocks) => blocks.push(value),
+        }
+    }
+
+    /// Takes the oldest value.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        match self {
+            Buffer::Ring(ring) => ring.pop(),
+            Buffer::Blocks(blocks) => blocks.pop(),
+        }
+    }
+
+    /// Takes a block in, or gives it back.
+    pub(crate) fn grow(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
+        match self {
+            Buffer::Ring(_) => Some(block),
+            Buffer::Blocks(blocks) => blocks.grow(block),
+        }
+    }
+
+    /// Promises a free slot to a permit; false if there is none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        match self {
+            Buffer::Ring(ring) if ring.is_full() => return false,
+            Buffer::Ring(ring) => ring.limit -= 1,
+            Buffer::Blocks(_) => {}
+        }
+        true
+    }
+
+    /// Takes such a promise back.
+    pub(crate) fn release(&mut self) {
+        if let Buffer::Ring(ring) = self {
+            ring.limit += 1;
+            debug_assert!(ring.limit <= ring.slots.len(), "G2");
+        }
+    }
+}
 
 /// A ring of fixed capacity, allocated once.
 pub(crate) struct Ring<T> {
     slots: Box<[MaybeUninit<T>]>,
     head: usize,
     len: usize,
+    limit: usize,
 }
 
 impl<T> Ring<T> {
@@ -35,31 +111,25 @@ impl<T> Ring<T> {
             slots: slots.into_boxed_slice(),
             head: 0,
             len: 0,
+            limit: capacity,
         })
     }
 
     #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    fn is_full(&self) -> bool {
+        self.len >= self.limit
     }
 
     #[inline(always)]
-    pub(crate) fn is_full(&self) -> bool {
-        self.len == self.slots.len()
-    }
-
-    /// Appends a value to a ring that is not full.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, value: T) {
+    fn push(&mut self, value: T) {
         debug_assert!(!self.is_full());
         let at = self.wrap(self.head + self.len);
         self.slots[at].write(value);
         self.len += 1;
     }
 
-    /// Takes the oldest value.
     #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    fn pop(&mut self) -> Option<T> {
         if self.len == 0 {
             return None;
         }

@@ -22,6 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::case::{Arm, CaseList};
+use crate::coop;
 use crate::header::Guard;
 use crate::parker::{Party, Wake};
 use crate::waitq::Outcome;
@@ -58,12 +59,12 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
 
     /// A select by a task.
     pub fn of_task(cases: L) -> Self {
-        Selection::new(cases, Party::task(N as u32, true))
+        Selection::new(cases, Party::task(N as u32, true, false))
     }
 
     /// One operation of a task.
-    pub(crate) fn operation(cases: L) -> Self {
-        Selection::new(cases, Party::task(N as u32, false))
+    pub(crate) fn operation(cases: L, has_deadline: bool) -> Self {
+        Selection::new(cases, Party::task(N as u32, false, has_deadline))
     }
 
     fn new(cases: L, party: Party) -> Self {
@@ -123,6 +124,28 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         }
     }
 
+    /// Ends the wait of a task: the index of the case that has won by now, if
+    /// one has. Otherwise nothing has happened, and nothing will.
+    pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<usize> {
+        let this = self.as_ref().get_ref();
+        match this.stage.get() {
+            Stage::Fresh => {
+                this.stage.set(Stage::Over);
+                None
+            }
+            Stage::Parked => {
+                let arms = this.arms();
+                this.pass_3(&mut Frozen::lock(&arms), &arms)
+            }
+            Stage::Over => None,
+        }
+    }
+
+    /// The cases.
+    pub(crate) fn cases(&self) -> &L {
+        &self.cases
+    }
+
     /// The result of the case that has won.
     ///
     /// # Panics
@@ -134,6 +157,9 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     }
 
     fn first_poll(&self, cx: &mut Context<'_>, order: PollOrder<'_>) -> Poll<usize> {
+        if coop::must_yield(cx) {
+            return Poll::Pending;
+        }
         let order = polled(order);
         let arms = self.arms();
         let first_look = {
@@ -141,6 +167,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
             self.pass_1(&mut frozen, &arms, &order)
         };
         if let Some(won) = first_look {
+            coop::was_ready();
             return won.fire().map_or(Poll::Pending, Poll::Ready);
         }
         // Foreign code, so between two looks and not within one.
@@ -155,6 +182,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         self.pass_2(&mut frozen, &arms);
         drop(frozen);
         drop(none);
+        coop::waits();
         Poll::Pending
     }
 

@@ -4,13 +4,18 @@ use std::fmt;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::case::{RustFace, SendArm, SendCase};
+use crate::about::{about_the_channel, capacity_or_none};
+use crate::blocking::Stop;
+use crate::case::{SendArm, SendCase};
 use crate::error::{AlreadyClosed, SendError, SendTimeoutError, TrySendError};
+use crate::face::RustFace;
 use crate::future::SendFuture;
 use crate::handle::{Handle, TX};
-use crate::hchan::{Sent, Stop};
+use crate::hchan::{Hchan, Sent};
+use crate::waitq::Site;
 
-/// Sends values; made by [`bounded`](crate::bounded).
+/// Sends values; made by [`bounded`](crate::bounded) and
+/// [`unbounded`](crate::unbounded).
 ///
 /// Any number of threads and tasks may share or clone it. When the last clone
 /// is dropped the channel closes: receivers drain it and then get an error.
@@ -95,7 +100,36 @@ impl<T> Sender<T> {
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         // A time beyond the clock's end never comes.
         let deadline = Instant::now().checked_add(timeout);
-        let sent = self.0.chan().send(value, deadline, Location::caller());
+        self.send_until(value, deadline, Location::caller())
+    }
+
+    /// Sends a value, waiting no longer than until `deadline`. One that has
+    /// passed makes it a [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sender::send_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Instant;
+    /// let (tx, _rx) = chan_core::bounded(0);
+    /// let error = tx.send_deadline(1, Instant::now()).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// ```
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(value, Some(deadline), Location::caller())
+    }
+
+    fn send_until(
+        &self,
+        value: T,
+        deadline: Option<Instant>,
+        site: Site,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let sent = self.0.chan().send(value, deadline, site);
         sent.map_err(|(stop, value)| match stop {
             Stop::Timeout => SendTimeoutError::Timeout(value),
             Stop::Closed => SendTimeoutError::Disconnected(value),
@@ -170,11 +204,16 @@ impl<T> Sender<T> {
     }
 }
 
-crate::chan::about_the_channel!(Sender, "let (it, _rx) = chan_core::bounded::<u8>(4);");
+about_the_channel!(Sender, "let (it, _rx) = chan_core::bounded::<u8>(4);");
+capacity_or_none!(Sender, "let (it, _rx) = chan_core::bounded::<u8>(4);");
 
 impl<T> Sender<T> {
-    fn handle(&self) -> Option<&Handle<T, TX>> {
+    pub(crate) fn handle(&self) -> Option<&Handle<T, TX>> {
         Some(&self.0)
+    }
+
+    pub(crate) fn chan(&self) -> Option<&Hchan<T>> {
+        Some(self.0.chan())
     }
 }
 

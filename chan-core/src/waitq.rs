@@ -19,6 +19,9 @@ use std::ptr::NonNull;
 use crate::parker::Party;
 use crate::sync::UnsafeCell;
 
+/// A line that waits.
+pub(crate) type Site = &'static Location<'static>;
+
 /// Which queue a waiter is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -28,6 +31,8 @@ pub(crate) enum Place {
     Recvq,
     /// Waits to send.
     Sendq,
+    /// Waits for the channel to close.
+    Closeq,
     /// A task whose wait is over and that has not been polled since. A value
     /// it was handed is in its slot.
     Handed,
@@ -38,8 +43,10 @@ pub(crate) enum Place {
 pub enum Direction {
     /// It waits for a value.
     Recv,
-    /// It waits for somebody to take its value.
+    /// It waits for somebody to take its value, or for a permit to send one.
     Send,
+    /// It waits for the channel to close.
+    Close,
 }
 
 /// How a wait ended.
@@ -70,21 +77,22 @@ pub(crate) struct Waiter {
     outcome: UnsafeCell<Outcome>,
     party: NonNull<Party>,
     /// The `UnsafeCell<MaybeUninit<T>>` of the owner: where a received value
-    /// goes, or where a sent one is.
-    slot: NonNull<()>,
+    /// goes, or where a sent one is. Of one who wants no value to move, but
+    /// a permit or a close, nothing.
+    slot: Option<NonNull<()>>,
     direction: Direction,
     index: u32,
-    site: &'static Location<'static>,
+    site: Site,
 }
 
 impl Waiter {
     /// The case number `index` of `party`.
     pub(crate) fn new(
         party: NonNull<Party>,
-        slot: NonNull<()>,
+        slot: Option<NonNull<()>>,
         direction: Direction,
         index: u32,
-        site: &'static Location<'static>,
+        site: Site,
     ) -> Self {
         let links = Links {
             next: None,
@@ -108,7 +116,8 @@ impl Waiter {
         self.party
     }
 
-    pub(crate) fn slot(&self) -> NonNull<()> {
+    /// The slot of one who has or wants a value.
+    pub(crate) fn slot(&self) -> Option<NonNull<()>> {
         self.slot
     }
 
@@ -120,7 +129,7 @@ impl Waiter {
         self.index
     }
 
-    pub(crate) fn site(&self) -> &'static Location<'static> {
+    pub(crate) fn site(&self) -> Site {
         self.site
     }
 

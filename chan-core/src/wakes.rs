@@ -26,12 +26,15 @@ impl Wakes {
         self.len == ROOM
     }
 
-    /// Adds a wake.
+    /// Adds a wake, if it is one.
     ///
     /// # Panics
     ///
     /// If full.
     pub(crate) fn push(&mut self, wake: Wake) {
+        if let Wake::None = wake {
+            return;
+        }
         self.list[self.len] = wake;
         self.len += 1;
     }

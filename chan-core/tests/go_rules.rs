@@ -62,7 +62,7 @@ fn rule_01_the_capacity_is_fixed_and_zero_is_unbuffered() {
         }
         assert_eq!(chan.try_send(0).unwrap_err().into_inner(), 0);
         assert!(tx.try_send(0).unwrap_err().is_full());
-        assert_eq!((chan.capacity(), rx.capacity()), (capacity, capacity));
+        assert_eq!((chan.capacity(), rx.capacity()), (capacity, Some(capacity)));
         assert!(chan.is_full() && rx.is_full());
     }
     assert_eq!(Builder::new().chan::<u8>().capacity(), 0);

@@ -3,7 +3,8 @@
 //! The argument for `Orphaned`, for a party all of whose cases are dead: a
 //! receive is enabled by a handle that can send or close, or by a future that
 //! holds an undelivered value and may be dropped; a send by a handle that can
-//! receive or close. If the counts of all of these are zero, they stay so: a
+//! receive or close, or by a permit that may be given back; a wait for the
+//! close by a handle that can close. If the counts of all of these are zero, they stay so: a
 //! capability is never made from another, and the undelivered value would
 //! have to be handed over by a send. So the verdict never turns back.
 //!
@@ -56,7 +57,9 @@ fn is_dead(channel: Option<&ChannelSnapshot>, case: &Case) -> bool {
     let handles = channel.handles;
     match case.wait.direction {
         Direction::Recv => handles.sending_side_gone() && channel.undelivered() == 0,
-        Direction::Send => handles.recv == 0 && handles.close == 0,
+        // A permit that is dropped gives its room to one who waits to send.
+        Direction::Send => handles.recv == 0 && handles.close == 0 && channel.permits == 0,
+        Direction::Close => handles.close == 0,
     }
 }
 
@@ -71,6 +74,7 @@ fn reason(look: &Look, party: &Party, proven: Proven) -> String {
         let enabling = match case.wait.direction {
             Direction::Recv => format!("{} senders, {} closers", handles.send, handles.close),
             Direction::Send => format!("{} receivers, {} closers", handles.recv, handles.close),
+            Direction::Close => format!("{} closers", handles.close),
         };
         Some(format!("channel {name} is open with {enabling}"))
     };

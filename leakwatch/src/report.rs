@@ -195,8 +195,10 @@ pub struct WaitCase {
 pub enum Direction {
     /// It waits for a value.
     Receive,
-    /// It waits for somebody to take its value.
+    /// It waits for somebody to take its value, or for room for one.
     Send,
+    /// It waits for the channel to close.
+    Close,
 }
 
 /// A thread or a future.
@@ -223,10 +225,12 @@ pub struct ChannelInfo {
     pub element: String,
     /// The line that made it.
     pub birth: Site,
-    /// 0 for an unbuffered channel.
-    pub capacity: usize,
+    /// 0 for an unbuffered channel, none for an unbounded one.
+    pub capacity: Option<usize>,
     /// Values that wait in it.
     pub len: usize,
+    /// Slots of its buffer that are promised to permits.
+    pub permits: usize,
     /// Live handles that can send.
     pub senders: usize,
     /// Live handles that can receive.

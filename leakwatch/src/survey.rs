@@ -125,6 +125,7 @@ fn parked_task(
         direction: match case.wait.direction {
             Way::Recv => Direction::Receive,
             Way::Send => Direction::Send,
+            Way::Close => Direction::Close,
         },
         site: site(case.wait.site),
         channel: look.channel(case).map(|channel| channel_info(channel, now)),
@@ -163,6 +164,7 @@ fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelInfo {
         birth: site(channel.birth),
         capacity: channel.capacity,
         len: channel.len,
+        permits: channel.permits,
         senders: channel.handles.send,
         receivers: channel.handles.recv,
         closers: channel.handles.close,

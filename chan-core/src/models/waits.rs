@@ -9,9 +9,10 @@ use loom::thread;
 
 use super::{Told, Traced, birth, model, number, pair, traced};
 use crate::Chan;
+use crate::blocking::Stop;
 use crate::case::{Cons, End, RecvArm, SendArm, Won};
 use crate::handle::{self, ALL, Handle};
-use crate::hchan::{Received, Sent, Stop};
+use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
 use crate::selection::Selection;
 

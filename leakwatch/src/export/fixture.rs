@@ -156,7 +156,8 @@ fn chan(id: u64, name: Option<&str>, element: &str, birth: Site) -> ChannelInfo 
         name: name.map(Into::into),
         element: element.into(),
         birth,
-        capacity: 0,
+        capacity: Some(0),
+        permits: 0,
         len: 0,
         senders: 1,
         receivers: 1,
@@ -172,7 +173,8 @@ fn chan(id: u64, name: Option<&str>, element: &str, birth: Site) -> ChannelInfo 
 fn orphaned() -> ParkedTask {
     let at = site("src/controller/configmap.rs", 88, 21);
     let configmaps = ChannelInfo {
-        capacity: 16,
+        capacity: Some(16),
+        permits: 0,
         senders: 0,
         closers: 0,
         sent: 10,
@@ -254,14 +256,16 @@ fn dead_wait() -> ParkedTask {
 fn select() -> ParkedTask {
     let file = "src/dispatch.rs";
     let events = ChannelInfo {
-        capacity: 64,
+        capacity: Some(64),
+        permits: 0,
         senders: 3,
         sent: 90_210,
         received: 90_210,
         ..chan(2, Some("events"), "Event", site("src/main.rs", 12, 22))
     };
     let results = ChannelInfo {
-        capacity: 1,
+        capacity: Some(1),
+        permits: 0,
         len: 1,
         sent: 7,
         received: 6,

@@ -87,21 +87,11 @@ pub(super) fn waits(task: &ParkedTask, w: &mut impl Write) -> io::Result<()> {
     let plain = task.cases.len() == 1 && !task.operation.starts_with("select");
     if plain {
         let case = &task.cases[0];
-        write!(
-            w,
-            "waits to {} ",
-            match case.direction {
-                Direction::Receive => "receive from",
-                Direction::Send => "send to",
-            }
-        )?;
+        write!(w, "waits to {} ", words(case.direction))?;
         return case_channel(case, w);
     }
     for case in task.cases.iter().take(CASES_IN_FULL) {
-        let direction = match case.direction {
-            Direction::Receive => "receive from",
-            Direction::Send => "send to",
-        };
+        let direction = words(case.direction);
         write!(
             w,
             "case {} at {}: {direction} ",
@@ -155,11 +145,27 @@ fn channel_name(c: &ChannelInfo) -> String {
     )
 }
 
+fn words(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Receive => "receive from",
+        Direction::Send => "send to",
+        Direction::Close => "see the close of",
+    }
+}
+
 fn channel_counts(indent: &str, c: &ChannelInfo, w: &mut impl Write) -> io::Result<()> {
+    match c.capacity {
+        Some(capacity) => write!(w, "{indent}capacity {capacity}, ")?,
+        None => write!(w, "{indent}unbounded, ")?,
+    }
+    write!(w, "len {}", c.len)?;
+    if c.permits > 0 {
+        write!(w, ", {} permits", c.permits)?;
+    }
     writeln!(
         w,
-        "{indent}capacity {}, len {}; handles: {} send, {} receive, {} close; {} sent, {} received",
-        c.capacity, c.len, c.senders, c.receivers, c.closers, c.sent, c.received,
+        "; handles: {} send, {} receive, {} close; {} sent, {} received",
+        c.senders, c.receivers, c.closers, c.sent, c.received,
     )
 }
 

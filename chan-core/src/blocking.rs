@@ -1,0 +1,398 @@
+//! Whole operations on one channel, by a thread that waits if it must.
+//!
+//! Each looks once; if it cannot go on it looks again with its waiter ready,
+//! parks it under the same lock, and waits until its party is done or the
+//! deadline has come. Wakes are fired and memory is had and given back
+//! outside the lock.
+//!
+//! Not here: the rules ([`crate::hchan`]), how a thread sleeps
+//! ([`crate::parker`]), tasks ([`crate::selection`]).
+
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::panic;
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use crate::blocks::Block;
+use crate::hchan::{Forced, Hchan, Received, Reserved, Sent, Slot};
+use crate::parker::{Party, Wake};
+use crate::sync::UnsafeCell;
+use crate::waitq::{Direction, Outcome, Site, Waiter};
+use crate::wakes::Wakes;
+
+/// Why a blocking operation did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Closed,
+    Timeout,
+}
+
+/// What stopped a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batch {
+    /// Nothing: all that was asked for is done.
+    Whole,
+    /// It would have to wait.
+    Stuck,
+    /// The channel is closed (for a receive: and drained).
+    Closed,
+}
+
+impl<T> Hchan<T> {
+    // ---- At once or not at all. ----
+
+    /// Sends if that can be done at once.
+    #[inline]
+    pub(crate) fn try_send(&self, value: T) -> Sent<T> {
+        let sent = self.op(&mut self.header().lock()).send(value);
+        match sent {
+            Sent::Full(value) if self.header().is_unbounded() => self.grow_and_send(value),
+            sent => sent,
+        }
+    }
+
+    /// Sends on a channel without a limit whose blocks are full.
+    #[cold]
+    fn grow_and_send(&self, value: T) -> Sent<T> {
+        let block = Block::new();
+        let mut guard = self.header().lock();
+        let mut op = self.op(&mut guard);
+        let not_needed = op.grow(block);
+        let sent = op.send(value);
+        drop(guard);
+        drop(not_needed);
+        sent
+    }
+
+    /// Receives if that can be done at once.
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Received<T> {
+        self.op(&mut self.header().lock()).recv()
+    }
+
+    /// Takes a permit if that can be done at once.
+    pub(crate) fn try_reserve(&self) -> Reserved {
+        self.op(&mut self.header().lock()).reserve()
+    }
+
+    /// Sends, at the cost of the oldest value if there is no room.
+    pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, Sent<T>> {
+        let block = self.header().is_unbounded().then(Block::new);
+        let mut guard = self.header().lock();
+        let mut op = self.op(&mut guard);
+        let not_needed = block.and_then(|block| op.grow(block));
+        let forced = op.force_send(value);
+        drop(guard);
+        drop(not_needed);
+        match forced {
+            Forced::Done(oldest, wake) => {
+                wake.fire();
+                Ok(oldest)
+            }
+            Forced::Full(value) => Err(Sent::Full(value)),
+            Forced::Closed(value) => Err(Sent::Closed(value)),
+        }
+    }
+
+    /// Sends with a permit, which is spent; the value back if it is closed.
+    pub(crate) fn send_permitted(&self, value: T) -> Result<(), T> {
+        let block = self.header().is_unbounded().then(Block::new);
+        let mut guard = self.header().lock();
+        let mut op = self.op(&mut guard);
+        let not_needed = block.and_then(|block| op.grow(block));
+        let (sent, admitted) = op.send_permitted(value);
+        drop(guard);
+        drop(not_needed);
+        match sent {
+            Sent::Done(handed) => {
+                fire_both(handed, admitted);
+                Ok(())
+            }
+            Sent::Closed(value) | Sent::Full(value) => Err(value),
+        }
+    }
+
+    /// Gives an unused permit back.
+    pub(crate) fn release(&self) {
+        let wake = self.op(&mut self.header().lock()).release();
+        wake.fire();
+    }
+
+    // ---- One value, waiting. ----
+
+    /// Sends, waiting as long as the deadline allows.
+    #[inline]
+    pub(crate) fn send(
+        &self,
+        value: T,
+        deadline: Option<Instant>,
+        site: Site,
+    ) -> Result<(), (Stop, T)> {
+        match self.try_send(value) {
+            Sent::Done(wake) => {
+                wake.fire();
+                Ok(())
+            }
+            Sent::Closed(value) => Err((Stop::Closed, value)),
+            Sent::Full(value) => self.send_slow(value, deadline, site),
+        }
+    }
+
+    /// Receives, waiting as long as the deadline allows.
+    #[inline]
+    pub(crate) fn recv(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
+        match self.try_recv() {
+            Received::Value(value, wake) => {
+                wake.fire();
+                Ok(value)
+            }
+            Received::Returned(node) => Ok(node.into_value()),
+            Received::Closed => Err(Stop::Closed),
+            Received::Empty => self.recv_slow(deadline, site),
+        }
+    }
+
+    #[cold]
+    fn send_slow(&self, value: T, deadline: Option<Instant>, site: Site) -> Result<(), (Stop, T)> {
+        let party = Party::thread(1, false, deadline.is_some());
+        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
+        let waiter = waiter(&party, Some(&slot), Direction::Send, site);
+        {
+            let mut guard = self.header().lock();
+            // Things may have changed since the first look.
+            let sent = self.op(&mut guard).send(value);
+            match sent {
+                Sent::Done(wake) => {
+                    drop(guard);
+                    wake.fire();
+                    return Ok(());
+                }
+                Sent::Closed(value) => return Err((Stop::Closed, value)),
+                Sent::Full(value) => {
+                    // SAFETY: not linked yet, so nobody else looks.
+                    unsafe { slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
+                    // SAFETY: all three live until `wait_out` returns, which
+                    // is when the waiter is linked no more.
+                    unsafe { guard.park(NonNull::from(&waiter)) };
+                }
+            }
+        }
+        match self.wait_out(&party, &waiter, deadline) {
+            Ok(()) => Ok(()),
+            // SAFETY: nobody took the value, and nobody can any more.
+            Err(stop) => Err((stop, unsafe { slot.into_inner().assume_init() })),
+        }
+    }
+
+    #[cold]
+    fn recv_slow(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
+        let party = Party::thread(1, false, deadline.is_some());
+        let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
+        let waiter = waiter(&party, Some(&slot), Direction::Recv, site);
+        {
+            let mut guard = self.header().lock();
+            let received = self.op(&mut guard).recv();
+            match received {
+                Received::Value(value, wake) => {
+                    drop(guard);
+                    wake.fire();
+                    return Ok(value);
+                }
+                Received::Returned(node) => {
+                    drop(guard);
+                    return Ok(node.into_value());
+                }
+                Received::Closed => return Err(Stop::Closed),
+                // SAFETY: as in `send_slow`.
+                Received::Empty => unsafe { guard.park(NonNull::from(&waiter)) },
+            }
+        }
+        self.wait_out(&party, &waiter, deadline)?;
+        // SAFETY: a receive that succeeded has its value in the slot.
+        Ok(unsafe { slot.into_inner().assume_init() })
+    }
+
+    /// Takes a permit, waiting as long as the deadline allows.
+    pub(crate) fn reserve(&self, deadline: Option<Instant>, site: Site) -> Result<(), Stop> {
+        let party = Party::thread(1, false, deadline.is_some());
+        let waiter = waiter::<T>(&party, None, Direction::Send, site);
+        {
+            let mut guard = self.header().lock();
+            let reserved = self.op(&mut guard).reserve();
+            match reserved {
+                Reserved::Granted => return Ok(()),
+                Reserved::Closed => return Err(Stop::Closed),
+                // SAFETY: as in `send_slow`.
+                Reserved::Full => unsafe { guard.park(NonNull::from(&waiter)) },
+            }
+        }
+        self.wait_out(&party, &waiter, deadline)
+    }
+
+    /// Waits for the close as long as the deadline allows; whether it came.
+    pub(crate) fn wait_closed(&self, deadline: Option<Instant>, site: Site) -> bool {
+        let party = Party::thread(1, false, deadline.is_some());
+        let waiter = waiter::<T>(&party, None, Direction::Close, site);
+        {
+            let mut guard = self.header().lock();
+            if guard.closed {
+                return true;
+            }
+            // SAFETY: as in `send_slow`.
+            unsafe { guard.park(NonNull::from(&waiter)) };
+        }
+        self.wait_out(&party, &waiter, deadline) == Err(Stop::Closed)
+    }
+
+    /// Waits until the waiter's operation is over, one way or another. It is
+    /// not linked when this returns.
+    fn wait_out(
+        &self,
+        party: &Party,
+        waiter: &Waiter,
+        deadline: Option<Instant>,
+    ) -> Result<(), Stop> {
+        if !party.wait(deadline) {
+            let mut guard = self.header().lock();
+            if !party.is_done() {
+                // SAFETY: ours, and of this channel.
+                unsafe { guard.withdraw(NonNull::from(waiter)) };
+                return Err(Stop::Timeout);
+            }
+        }
+        // SAFETY: ours, and done.
+        match unsafe { waiter.outcome() } {
+            Outcome::Moved => Ok(()),
+            _ => {
+                // A close leaves its waiters linked (parker, P3).
+                // SAFETY: ours, and of this channel.
+                unsafe { self.header().lock().withdraw(NonNull::from(waiter)) };
+                Err(Stop::Closed)
+            }
+        }
+    }
+
+    // ---- Many values under one lock. ----
+
+    /// Moves values from the front of `values` into the channel until there
+    /// is no room. One lock and one pass of wakes, unless there are more than
+    /// [`Wakes`] holds.
+    pub(crate) fn send_batch(&self, values: &mut VecDeque<T>) -> Batch {
+        let mut wakes = Wakes::new();
+        let mut panicked = None;
+        let mut not_needed = None;
+        let end = loop {
+            // Blocks for all of them: at least one is had in each round.
+            let block = self.header().is_unbounded().then(Block::new);
+            let mut guard = self.header().lock();
+            let mut op = self.op(&mut guard);
+            let unused = block.and_then(|block| op.grow(block));
+            let end = loop {
+                let Some(value) = values.pop_front() else {
+                    break Some(Batch::Whole);
+                };
+                match op.send(value) {
+                    Sent::Done(wake) => wakes.push(wake),
+                    Sent::Full(value) => {
+                        values.push_front(value);
+                        break (!self.header().is_unbounded()).then_some(Batch::Stuck);
+                    }
+                    Sent::Closed(value) => {
+                        values.push_front(value);
+                        break Some(Batch::Closed);
+                    }
+                }
+                if wakes.is_full() {
+                    break None;
+                }
+            };
+            drop(guard);
+            not_needed = unused.or(not_needed);
+            crate::panics::keep_first(&mut panicked, wakes.fire());
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        drop(not_needed);
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
+        end
+    }
+
+    /// Moves up to `max` values from the channel to the end of `values`,
+    /// without waiting.
+    pub(crate) fn recv_batch(&self, values: &mut Vec<T>, max: usize) -> Batch {
+        let mut wakes = Wakes::new();
+        let mut panicked = None;
+        let mut left = max;
+        let end = loop {
+            if left == 0 {
+                break Batch::Whole;
+            }
+            // Room is made outside the lock, for what is there now.
+            let ready = self.op(&mut self.header().lock()).ready();
+            values.reserve(ready.clamp(1, left));
+            let mut node = None;
+            let mut guard = self.header().lock();
+            let mut op = self.op(&mut guard);
+            let end = loop {
+                if left == 0 || values.len() == values.capacity() || wakes.is_full() {
+                    break None;
+                }
+                match op.recv() {
+                    Received::Value(value, wake) => {
+                        values.push(value);
+                        wakes.push(wake);
+                    }
+                    Received::Returned(returned) => {
+                        // Its memory is given back outside the lock.
+                        node = Some(returned);
+                        left -= 1;
+                        break None;
+                    }
+                    Received::Empty => break Some(Batch::Stuck),
+                    Received::Closed => break Some(Batch::Closed),
+                }
+                left -= 1;
+            };
+            drop(guard);
+            values.extend(node.map(|node| node.into_value()));
+            crate::panics::keep_first(&mut panicked, wakes.fire());
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
+        end
+    }
+
+    /// How many values could be received without waiting.
+    pub(crate) fn ready(&self) -> usize {
+        self.op(&mut self.header().lock()).ready()
+    }
+}
+
+/// Fires two wakes, the second also if the first panics.
+fn fire_both(first: Wake, second: Wake) {
+    let mut wakes = Wakes::new();
+    wakes.push(first);
+    wakes.push(second);
+    if let Some(panic) = wakes.fire() {
+        panic::resume_unwind(panic);
+    }
+}
+
+/// The only waiter of a party that waits for one operation.
+pub(crate) fn waiter<T>(
+    party: &Party,
+    slot: Option<&Slot<T>>,
+    direction: Direction,
+    site: Site,
+) -> Waiter {
+    let slot = slot.map(|slot| NonNull::from(slot).cast());
+    Waiter::new(NonNull::from(party), slot, direction, 0, site)
+}

@@ -1,0 +1,184 @@
+//! Cases in which no value moves: a request for a permit, and a wait for the
+//! close. They wait alone, not in a select.
+
+use std::cell::{Cell, OnceCell};
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::case::{Arm, CaseList, Cons, End, Erased, sealed, sent_on_closed};
+use crate::face::{Closed, SendFace};
+use crate::hchan::{Hchan, Reserved};
+use crate::header::{Guard, Header};
+use crate::nil;
+use crate::parker::Wake;
+use crate::waitq::{Direction, Outcome, Site, Waiter};
+
+/// A request for a permit of a channel, which is nil if it is none.
+pub(crate) struct ReserveCase<'a, T> {
+    chan: Option<&'a Hchan<T>>,
+    site: Site,
+    waiter: OnceCell<Waiter>,
+    granted: Cell<bool>,
+}
+
+/// A wait for the close of a channel, which is nil if it is none.
+pub(crate) struct CloseCase<'a, T> {
+    chan: Option<&'a Hchan<T>>,
+    site: Site,
+    waiter: OnceCell<Waiter>,
+}
+
+// SAFETY: the pointers in `waiter` are to the party, which moves with the
+// case; the channel may be shared as `T: Send`.
+unsafe impl<T: Send> Send for ReserveCase<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for CloseCase<'_, T> {}
+
+impl<'a, T> ReserveCase<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+        ReserveCase {
+            chan,
+            site,
+            waiter: OnceCell::new(),
+            granted: Cell::new(false),
+        }
+    }
+
+    /// The result of a case that has won: what `permit` makes of the channel
+    /// that owes one.
+    #[track_caller]
+    pub(crate) fn take<F: SendFace<()>, P>(
+        &self,
+        permit: impl FnOnce(&'a Hchan<T>) -> P,
+    ) -> F::Reserved<P> {
+        let chan = self.chan.expect("nil grants nothing");
+        if self.granted.take() {
+            return F::reserved(permit(chan));
+        }
+        let caller = Location::caller();
+        let text = || sent_on_closed(chan, self.site, caller);
+        F::refused(Closed { text: &text })
+    }
+}
+
+impl<T> Drop for ReserveCase<'_, T> {
+    fn drop(&mut self) {
+        // Granted at the look, and never taken.
+        if let (Some(chan), true) = (self.chan, self.granted.take()) {
+            chan.release();
+        }
+    }
+}
+
+impl<'a, T> CloseCase<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+        CloseCase {
+            chan,
+            site,
+            waiter: OnceCell::new(),
+        }
+    }
+}
+
+impl<T> Erased for ReserveCase<'_, T> {
+    fn header(&self) -> &Header {
+        self.chan.map_or_else(|| nil::header(), Hchan::header)
+    }
+
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+        match self.chan?.op(guard).reserve() {
+            Reserved::Granted => self.granted.set(true),
+            Reserved::Closed => {}
+            Reserved::Full => return None,
+        }
+        Some(Wake::None)
+    }
+
+    fn waiter(&self) -> &OnceCell<Waiter> {
+        &self.waiter
+    }
+
+    fn slot(&self) -> Option<NonNull<()>> {
+        None
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Send
+    }
+
+    fn site(&self) -> Site {
+        self.site
+    }
+
+    fn settle(&self, outcome: Outcome) {
+        self.granted.set(outcome == Outcome::Moved);
+    }
+
+    fn abandon(&self) {
+        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
+            return;
+        };
+        let mut guard = chan.header().lock();
+        // SAFETY: ours, and of this channel.
+        unsafe { guard.withdraw(NonNull::from(waiter)) };
+        let wake = chan.op(&mut guard).release();
+        drop(guard);
+        wake.fire();
+    }
+}
+
+impl<T> Erased for CloseCase<'_, T> {
+    fn header(&self) -> &Header {
+        self.chan.map_or_else(|| nil::header(), Hchan::header)
+    }
+
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+        // Nil is never closed.
+        self.chan?;
+        guard.closed.then_some(Wake::None)
+    }
+
+    fn waiter(&self) -> &OnceCell<Waiter> {
+        &self.waiter
+    }
+
+    fn slot(&self) -> Option<NonNull<()>> {
+        None
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Close
+    }
+
+    fn site(&self) -> Site {
+        self.site
+    }
+
+    fn settle(&self, _: Outcome) {}
+
+    fn abandon(&self) {
+        unreachable!("nothing moved")
+    }
+}
+
+macro_rules! list_of_one {
+    ($case:ident) => {
+        #[allow(private_interfaces, reason = "nobody outside can call it")]
+        impl<T> sealed::Sealed for Cons<$case<'_, T>, End> {
+            fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
+                arms[0] = Some(Arm(&self.0));
+            }
+        }
+
+        impl<T> CaseList for Cons<$case<'_, T>, End> {
+            /// Asked of the case itself.
+            type Won = ();
+            const LEN: usize = 1;
+
+            fn take(&self, _: usize) {}
+        }
+    };
+}
+
+list_of_one!(ReserveCase);
+list_of_one!(CloseCase);
