@@ -40,6 +40,7 @@ macro_rules! select {
     }};
 }
 
+mod credits;
 mod ends;
 mod tasks;
 mod waits;
