@@ -97,6 +97,11 @@ pub mod observe;
 #[cfg(all(test, loom))]
 mod models;
 
+/// What the compiler must refuse.
+#[cfg(doctest)]
+#[doc = include_str!("../tests/rejected.md")]
+pub struct Rejected;
+
 /// Where this crate's sources lie.
 const SOURCE: &str = file!();
 

@@ -13,11 +13,16 @@ pub(crate) fn catch<R>(foreign: impl FnOnce() -> R) -> Result<R, Panic> {
 }
 
 /// Drops a panic. What it carries is foreign too, and its destructor may
-/// panic as well: that one is leaked, so that this does not unwind.
-pub(crate) fn discard(panic: Panic) {
-    if let Err(again) = catch(|| drop(panic)) {
-        std::mem::forget(again);
+/// panic as well, with something whose destructor does: one that has not come
+/// to an end after a few is leaked, so that this does not unwind.
+pub(crate) fn discard(mut panic: Panic) {
+    for _ in 0..4 {
+        match catch(|| drop(panic)) {
+            Ok(()) => return,
+            Err(again) => panic = again,
+        }
     }
+    std::mem::forget(panic);
 }
 
 /// Keeps the first of several panics and drops the others.

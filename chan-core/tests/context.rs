@@ -433,3 +433,25 @@ fn done_is_seen_with_its_name_and_the_line_of_the_context() {
     cancel.cancel();
     assert!(seen(&ctx).unwrap().closed);
 }
+
+#[test]
+fn a_deadline_comes_though_nobody_holds_the_context() {
+    let (ctx, cancel) = Context::background().with_timeout(SOON);
+    let done = ctx.done().clone();
+    drop((ctx, cancel));
+    assert_eq!(done.recv(), None);
+}
+
+#[test]
+fn a_task_of_a_runtime_is_told_as_well() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let waiting = tokio::spawn(async move { ctx.done().recv_async().await.is_none() });
+        tokio::task::yield_now().await;
+        cancel.cancel();
+        assert!(waiting.await.unwrap());
+    });
+}

@@ -3,15 +3,17 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use chan_core::observe::{
-    self, Channel, ChannelId, ChannelSnapshot, Misuse, Moment, Note, WaitState, Watcher, Who,
+    self, Channel, ChannelId, ChannelSnapshot, Direction, Handles, Manners, Misuse, Moment, Note,
+    TaskId, Wait, WaitReason, WaitState, Watcher, Who,
 };
-use chan_core::{Builder, Chan};
+use chan_core::{Builder, Chan, Receiver, Sender};
 
 fn channel(name: &str) -> Option<Channel> {
     let all = observe::channels();
@@ -241,4 +243,217 @@ fn a_hook_that_panics_does_no_harm() {
             .starts_with("close of closed channel")
     );
     assert!(chan.is_closed());
+}
+
+fn now(name: &str) -> ChannelSnapshot {
+    channel(name).expect("alive").snapshot()
+}
+
+/// A future that waits.
+fn parked<F: Future>(future: F) -> Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    assert!(poll(&mut future).is_pending());
+    future
+}
+
+fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    future.as_mut().poll(&mut context)
+}
+
+#[test]
+fn senders_are_seen_in_the_order_of_their_queue() {
+    let chan = Builder::new().name("senders").capacity(1).chan();
+    chan.send(0);
+    let tasks = chan.clone();
+    let first = parked(tasks.send_async(1));
+    let line = line!() - 1;
+    let inbox = chan.clone();
+    let sender = thread::spawn(move || chan.send(2));
+    let snapshot = seen("senders", |seen| seen.waits.len() == 2 && has_parked(seen));
+    let received: Vec<_> = (0..3).map(|_| inbox.recv()).collect();
+    let [one, two] = &snapshot.waits[..] else {
+        panic!("{snapshot:?}");
+    };
+    assert!(matches!(one.who, Who::Future));
+    assert!(matches!(&two.who, Who::Thread(thread) if thread.id() == sender.thread().id()));
+    assert_eq!((one.site.line(), two.site.line()), (line, line + 3));
+    for wait in [one, two] {
+        assert_eq!(wait.reason, WaitReason::Send);
+        assert_eq!(wait.reason.to_string(), "chan send");
+        assert_eq!(wait.direction, Direction::Send);
+        assert_eq!(wait.state, WaitState::Queued);
+    }
+    assert_ne!(one.party, two.party);
+    assert_eq!((snapshot.len, snapshot.sent, snapshot.received), (1, 1, 0));
+    assert_eq!(received, [Some(0), Some(1), Some(2)]);
+    sender.join().unwrap();
+    drop(first);
+    let after = now("senders");
+    assert_eq!((after.len, after.sent, after.received), (0, 3, 3));
+    assert!(after.waits.is_empty());
+}
+
+#[test]
+fn a_send_that_is_over_holds_no_value() {
+    let chan = Builder::new().name("sent").chan();
+    let mut send = parked(chan.send_async(1));
+    assert_eq!(chan.recv(), Some(1));
+    let seen = now("sent");
+    let state = WaitState::Done { holds_value: false };
+    assert_eq!((seen.waits.len(), seen.waits[0].state), (1, state));
+    assert_eq!(seen.undelivered(), 0);
+    assert!(poll(&mut send).is_ready());
+    assert!(now("sent").waits.is_empty());
+}
+
+#[test]
+fn a_value_that_comes_back_is_no_longer_received() {
+    let chan = Builder::new().name("back").chan();
+    let receive = parked(chan.recv_async());
+    chan.send(1);
+    let handed = now("back");
+    assert_eq!((handed.len, handed.sent, handed.received), (0, 1, 1));
+    assert_eq!(handed.undelivered(), 1);
+    drop(receive);
+    let back = now("back");
+    assert_eq!((back.len, back.sent, back.received), (1, 1, 0));
+    assert_eq!((back.undelivered(), back.waits.len()), (0, 0));
+}
+
+#[test]
+fn a_closed_wait_is_done_without_a_value() {
+    let chan = Builder::new().name("settled").chan::<u8>();
+    let mut receive = parked(chan.recv_async());
+    chan.close();
+    let state = WaitState::Done { holds_value: false };
+    assert_eq!(now("settled").waits[0].state, state);
+    assert_eq!(now("settled").undelivered(), 0);
+    assert_eq!(poll(&mut receive), Poll::Ready(None));
+    assert!(now("settled").waits.is_empty());
+}
+
+fn counts(name: &str) -> [usize; 3] {
+    let Handles {
+        send, recv, close, ..
+    } = now(name).handles;
+    [send, recv, close]
+}
+
+#[test]
+fn handles_are_counted_by_what_they_can_do() {
+    let chan = Builder::new().name("counts").chan::<u8>();
+    assert_eq!(counts("counts"), [1, 1, 1]);
+    let (tx, rx) = (chan.sender(), chan.receiver());
+    assert_eq!(counts("counts"), [2, 2, 2]);
+    let clones = (tx.clone(), rx.clone(), rx.clone(), chan.clone());
+    assert_eq!(counts("counts"), [4, 5, 4]);
+    drop(clones);
+    drop(rx);
+    assert_eq!(counts("counts"), [2, 1, 2]);
+    let (own, inbox) = chan.split();
+    assert_eq!(counts("counts"), [2, 1, 2], "a split makes no handle");
+    drop((own, tx));
+    let left = now("counts").handles;
+    assert!(left.sending_side_gone() && !left.receiving_side_gone());
+    drop(inbox);
+    assert!(channel("counts").is_none());
+}
+
+#[test]
+fn a_channel_tells_what_it_was_made_as() {
+    let line = line!() + 1;
+    let built: (Sender<u32>, Receiver<u32>) = Builder::new().name("made").capacity(3).channel();
+    let seen = now("made");
+    assert_eq!((seen.birth.file(), seen.birth.line()), (file!(), line));
+    assert_eq!((seen.element, seen.capacity), ("u32", 3));
+    assert_eq!((seen.manners, seen.closed), (Manners::Rust, false));
+    assert_eq!(seen.name.as_deref(), Some("made"));
+    drop(built.0);
+    // Closed by a drop: there is no line to name.
+    let seen = now("made");
+    assert_eq!((seen.closed, seen.closed_at), (true, None));
+    let go = Builder::new().name("made for Go").chan::<String>();
+    assert_eq!(now("made for Go").manners, Manners::Go);
+    assert!(now("made for Go").element.ends_with("String"));
+    drop(go);
+}
+
+#[test]
+fn a_channel_is_listed_until_its_last_handle_goes() {
+    let chan = Builder::new().name("listed").chan::<u8>();
+    let watched = channel("listed").unwrap();
+    let last = chan.receiver();
+    drop(chan);
+    assert_eq!(channel("listed").map(|it| it.id()), Some(watched.id()));
+    drop(last);
+    assert!(channel("listed").is_none());
+    assert_eq!(watched.name(), Some("listed"));
+}
+
+#[test]
+fn a_wait_carries_the_number_of_its_task() {
+    let chan = Builder::new().name("numbered").chan::<u8>();
+    assert_eq!(observe::set_current_task(TaskId(41)), TaskId(0));
+    let receive = parked(chan.recv_async());
+    assert_eq!(observe::set_current_task(TaskId(0)), TaskId(41));
+    let plain = parked(chan.recv_async());
+    let tasks: Vec<_> = now("numbered").waits.iter().map(|wait| wait.task).collect();
+    assert_eq!(tasks, [TaskId(41), TaskId(0)]);
+    drop((receive, plain));
+}
+
+#[test]
+fn a_future_cannot_be_asked_for_its_stack() {
+    watch();
+    let chan = Builder::new().name("no stack").chan::<u8>();
+    let _receive = parked(chan.recv_async());
+    let id = now("no stack").waits[0].id;
+    assert!(!channel("no stack").unwrap().request_stack(id, 99));
+}
+
+/// The wait on nil of that line of this file.
+fn nil_wait(line: u32) -> Option<Wait> {
+    let mut all = observe::nil_waits().into_iter();
+    all.find(|wait| (wait.site.file(), wait.site.line()) == (file!(), line))
+}
+
+#[test]
+fn a_thread_that_waits_on_nil_shows_its_stack_as_well() {
+    watch();
+    // Nothing ends this thread but the end of the process.
+    let line = line!() + 1;
+    let waiter = thread::spawn(|| Chan::nil().send(1));
+    let end = Instant::now() + Duration::from_secs(20);
+    let wait = loop {
+        match nil_wait(line) {
+            Some(wait) if matches!(wait.who, Who::Thread(_)) => break wait,
+            _ => assert!(Instant::now() < end, "never seen"),
+        }
+        thread::yield_now();
+    };
+    assert_eq!(wait.reason.to_string(), "chan send (nil chan)");
+    assert!(observe::request_nil_stack(wait.id, 55));
+    while !ASKED
+        .0
+        .lock()
+        .unwrap()
+        .contains(&(55, waiter.thread().id()))
+    {
+        assert!(Instant::now() < end, "the thread never answered");
+        thread::yield_now();
+    }
+    assert_eq!(nil_wait(line).map(|wait| wait.id), Some(wait.id));
+}
+
+#[test]
+fn a_task_that_waits_on_nil_is_seen_until_it_is_dropped() {
+    let nil = Chan::<u8>::nil();
+    let receive = parked(nil.recv_async());
+    let line = line!() - 1;
+    let wait = nil_wait(line).expect("it waits");
+    assert_eq!(wait.reason, WaitReason::ReceiveNil);
+    assert!(matches!(wait.who, Who::Future));
+    drop(receive);
+    assert!(nil_wait(line).is_none());
 }

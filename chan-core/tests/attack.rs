@@ -1,0 +1,564 @@
+//! Attempts to break a channel from safe code: wakers that run things inline,
+//! futures and handles that are forgotten, crowds, watchers that look at what
+//! ends. Run it under a sanitizer too: `.ci/deep asan`.
+
+#![cfg(not(loom))]
+
+mod common;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe, panic_any};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::thread;
+
+use chan_core::observe::{self, Channel};
+use chan_core::{Builder, Chan, Receiver, bounded};
+use common::{Counting, Ledger, block_on, poll_box, until, until_parked, watched};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Polls once, with a waker of the test's.
+fn poll_with<F: Future + ?Sized>(future: &mut Pin<Box<F>>, waker: &Waker) -> Poll<F::Output> {
+    future.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+/// Forgets a future, which stays where it is. Noted down, so that a leak
+/// checker knows that it is meant.
+fn forget<F>(future: Pin<Box<F>>) {
+    static FORGOTTEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let place = std::ptr::from_ref(&*future).addr();
+    FORGOTTEN.lock().unwrap().push(place);
+    mem::forget(future);
+}
+
+fn caught<R>(f: impl FnOnce() -> R) -> bool {
+    panic::catch_unwind(AssertUnwindSafe(f)).is_err()
+}
+
+// ---- Wakers that are foreign code in earnest. ----
+
+/// Polls its future inside of `wake`, as some executors do.
+struct Inline<T> {
+    future: Mutex<Option<Boxed<T>>>,
+    done: Mutex<Vec<T>>,
+}
+
+impl<T: Send + 'static> Inline<T> {
+    fn start(future: impl Future<Output = T> + Send + 'static) -> Arc<Self> {
+        let inline = Arc::new(Inline {
+            future: Mutex::new(Some(Box::pin(future))),
+            done: Mutex::default(),
+        });
+        inline.clone().wake();
+        inline
+    }
+}
+
+impl<T: Send + 'static> Wake for Inline<T> {
+    fn wake(self: Arc<Self>) {
+        // Woken while it is polled: the poll sees what it was woken for.
+        let Some(mut future) = self.future.lock().unwrap().take() else {
+            return;
+        };
+        let waker = Waker::from(self.clone());
+        match poll_with(&mut future, &waker) {
+            Poll::Ready(out) => self.done.lock().unwrap().push(out),
+            Poll::Pending => *self.future.lock().unwrap() = Some(future),
+        }
+    }
+}
+
+#[test]
+fn a_wake_that_runs_the_task_inline() {
+    for capacity in [0, 1] {
+        let chan = Chan::new(capacity);
+        let (first, second) = (chan.clone(), chan.clone());
+        // Receives, sends what it got to itself, closes, and drops its handle:
+        // all of it inside of somebody's `send`.
+        let echo = Inline::start(async move {
+            let got = first.recv_async().await;
+            drop(first);
+            got
+        });
+        let closer = Inline::start(async move {
+            let got = second.recv_async().await;
+            second.close();
+            got
+        });
+        chan.send(1);
+        chan.send(2);
+        assert_eq!(*echo.done.lock().unwrap(), [Some(1)]);
+        assert_eq!(*closer.done.lock().unwrap(), [Some(2)]);
+        assert!(chan.is_closed());
+        assert_eq!(chan.recv(), None);
+    }
+}
+
+#[test]
+fn a_close_that_wakes_tasks_that_close_and_drop() {
+    let (tx, rx) = bounded::<u8>(0);
+    let tasks: Vec<_> = (0..100)
+        .map(|_| {
+            let (tx, rx) = (tx.clone(), rx.clone());
+            Inline::start(async move {
+                let got = rx.recv_async().await;
+                // The others are settled and not woken yet.
+                assert!(tx.close().is_err() && rx.try_recv().is_err());
+                drop((tx, rx));
+                got.is_err()
+            })
+        })
+        .collect();
+    drop(rx);
+    tx.close().unwrap();
+    for task in &tasks {
+        assert_eq!(*task.done.lock().unwrap(), [true]);
+    }
+    assert_eq!((tx.receiver_count(), tx.sender_count()), (0, 1));
+}
+
+/// What a waker is to do, once.
+type Hook = thread::LocalKey<RefCell<Option<Box<dyn FnOnce()>>>>;
+
+thread_local! {
+    /// What the next clone, and the next drop, of a [`hooked`] waker does.
+    static ON_CLONE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// A waker whose clone and drop run what the test has put there.
+fn hooked() -> Waker {
+    fn run(hook: &'static Hook) {
+        let hook = hook.with_borrow_mut(Option::take);
+        if let Some(hook) = hook {
+            hook();
+        }
+    }
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |_| {
+            run(&ON_CLONE);
+            RawWaker::new(std::ptr::null(), &TABLE)
+        },
+        |_| run(&ON_DROP),
+        |_| {},
+        |_| run(&ON_DROP),
+    );
+    // SAFETY: the functions do not use the pointer; any thread may call them.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
+fn on(hook: &'static Hook, f: impl FnOnce() + 'static) {
+    hook.with_borrow_mut(|slot| *slot = Some(Box::new(f)));
+}
+
+#[test]
+fn a_waker_that_sends_while_it_is_cloned() {
+    for capacity in [0, 1] {
+        let chan = Chan::new(capacity);
+        let mut other = Box::pin(chan.recv_async());
+        assert!(poll_box(&mut other).is_pending());
+        drop(other);
+        let mut future = Box::pin(chan.recv_async());
+        let waker = hooked();
+        let sender = chan.clone();
+        // Between the look and the registration.
+        on(&ON_CLONE, move || {
+            let _ = sender.try_send(7);
+        });
+        let first = poll_with(&mut future, &waker);
+        if capacity == 0 {
+            // Nobody waited yet, so nothing was sent.
+            assert!(first.is_pending());
+            assert!(chan.try_send(8).is_ok());
+            assert_eq!(poll_box(&mut future), Poll::Ready(Some(8)));
+        } else {
+            assert_eq!(first, Poll::Ready(Some(7)));
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_sends_while_it_is_replaced() {
+    let chan = Chan::new(0);
+    let mut future = Box::pin(chan.recv_async());
+    let waker = hooked();
+    assert!(poll_with(&mut future, &waker).is_pending());
+    let sender = chan.clone();
+    on(&ON_DROP, move || assert!(sender.try_send(7).is_ok()));
+    // The old waker is dropped, and hands a value to the new one.
+    let (counting, new) = Counting::new();
+    assert!(poll_with(&mut future, &new).is_pending());
+    assert_eq!(counting.wakes(), 1);
+    assert_eq!(poll_box(&mut future), Poll::Ready(Some(7)));
+    mem::forget(waker);
+}
+
+#[test]
+fn a_waker_that_panics_while_it_is_cloned() {
+    let chan = Chan::new(0);
+    let mut future = Box::pin(chan.recv_async());
+    let waker = hooked();
+    on(&ON_CLONE, || panic!("a clone"));
+    assert!(caught(|| poll_with(&mut future, &waker)));
+    assert!(chan.try_send(1).is_err(), "it does not wait");
+    // It may be polled again, and replaced with one that panics.
+    assert!(poll_box(&mut future).is_pending());
+    on(&ON_CLONE, || panic!("a clone"));
+    assert!(caught(|| poll_with(&mut future, &waker)));
+    assert!(chan.try_send(2).is_ok());
+    assert_eq!(poll_box(&mut future), Poll::Ready(Some(2)));
+}
+
+/// A panic whose payload panics as well, with one that does so again.
+struct Bomb {
+    left: usize,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Ordering::Relaxed);
+        if let Some(left) = self.left.checked_sub(1) {
+            let drops = self.drops.clone();
+            panic_any(Bomb { left, drops });
+        }
+    }
+}
+
+/// Panics with a bomb when it is woken.
+struct Bombing(Arc<AtomicUsize>);
+
+impl Wake for Bombing {
+    fn wake(self: Arc<Self>) {
+        let drops = self.0.clone();
+        panic_any(Bomb { left: 2, drops });
+    }
+}
+
+#[test]
+fn wakers_that_panic_with_bombs_keep_no_one_asleep() {
+    let chan = Chan::<u8>::new(0);
+    let drops = Arc::new(AtomicUsize::new(0));
+    let bomb = Waker::from(Arc::new(Bombing(drops.clone())));
+    let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(chan.recv_async())).collect();
+    let (counting, calm) = Counting::new();
+    for (number, future) in waiting.iter_mut().enumerate() {
+        let waker = if number % 2 == 0 { &bomb } else { &calm };
+        assert!(poll_with(future, waker).is_pending());
+    }
+    let payload = panic::catch_unwind(AssertUnwindSafe(|| chan.close())).unwrap_err();
+    assert_eq!(counting.wakes(), 50);
+    assert_eq!(drops.load(Ordering::Relaxed), 49 * 3, "to the last of each");
+    let mut first = payload.downcast::<Bomb>().expect("goes to the closer");
+    first.left = 0;
+    for future in &mut waiting {
+        assert_eq!(poll_box(future), Poll::Ready(None));
+    }
+}
+
+#[test]
+fn a_future_is_dropped_between_close_and_wake() {
+    /// Drops another future while it is woken by the close.
+    struct Dropping(Mutex<Option<Boxed<Option<u8>>>>);
+    impl Wake for Dropping {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+    // So many that the second is still queued, or has been taken out.
+    for between in [0, 100] {
+        let chan = Chan::new(0);
+        let mut first = Box::pin(chan.recv_async());
+        let mut others: Vec<_> = (0..between).map(|_| Box::pin(chan.recv_async())).collect();
+        let theirs = chan.clone();
+        let mut second: Boxed<Option<u8>> = Box::pin(async move { theirs.recv_async().await });
+        let dropping = Arc::new(Dropping(Mutex::new(None)));
+        let waker = Waker::from(dropping.clone());
+        assert!(poll_with(&mut first, &waker).is_pending());
+        let (counting, other) = Counting::new();
+        for future in &mut others {
+            assert!(poll_with(future, &other).is_pending());
+        }
+        let (never, last) = Counting::new();
+        assert!(poll_with(&mut second, &last).is_pending());
+        *dropping.0.lock().unwrap() = Some(second);
+        chan.close();
+        assert_eq!(counting.wakes(), between);
+        assert_eq!(never.wakes(), usize::from(between == 0), "taken, or gone");
+        assert!(dropping.0.lock().unwrap().is_none());
+        assert_eq!(poll_box(&mut first), Poll::Ready(None));
+        assert!(
+            others
+                .iter_mut()
+                .all(|it| poll_box(it) == Poll::Ready(None))
+        );
+        assert_eq!(chan.receiver_count(), 1);
+    }
+}
+
+// ---- What is never dropped. ----
+
+#[test]
+fn forgotten_futures_leave_the_channel_sound() {
+    for capacity in [0, 1] {
+        let ledger = Ledger::new(5);
+        let chan = Builder::new()
+            .name(format!("forgotten {capacity}"))
+            .capacity(capacity)
+            .chan();
+        let channel = watched(&format!("forgotten {capacity}"));
+        let mut receive = Box::pin(chan.recv_async());
+        assert!(poll_box(&mut receive).is_pending());
+        forget(receive);
+        // Handed into memory that nobody will look at again, but that is there.
+        assert!(chan.try_send(ledger.item(0)).is_ok());
+        assert_eq!(channel.snapshot().undelivered(), 1);
+        for id in 1..=capacity {
+            assert!(chan.try_send(ledger.item(id)).is_ok());
+        }
+        let mut send = Box::pin(chan.send_async(ledger.item(2)));
+        assert!(poll_box(&mut send).is_pending());
+        forget(send);
+        let mut late = Box::pin(chan.send_async(ledger.item(3)));
+        assert!(poll_box(&mut late).is_pending());
+        forget(late);
+        if capacity == 1 {
+            assert_eq!(chan.recv().unwrap().receive(), 1);
+        }
+        assert_eq!(chan.recv().unwrap().receive(), 2);
+        // One more that a close meets, and the end of the channel under it.
+        chan.close();
+        drop(chan);
+        let last = channel.snapshot();
+        assert!(last.closed && last.handles.receiving_side_gone());
+        drop(channel);
+        let dropped = [0, 2, 4].map(|id| ledger.times_dropped(id));
+        assert_eq!(dropped, [0, 1, 0]);
+    }
+}
+
+#[test]
+fn forgotten_handles_only_leak() {
+    let (tx, rx) = bounded(1);
+    for _ in 0..1000 {
+        mem::forget(tx.clone());
+    }
+    static KEPT: OnceLock<Receiver<i32>> = OnceLock::new();
+    let kept = KEPT.get_or_init(|| rx.clone());
+    assert_eq!((tx.sender_count(), kept.receiver_count()), (1001, 2));
+    tx.send(1).unwrap();
+    drop(tx);
+    assert_eq!(rx.recv(), Ok(1));
+    assert!(
+        rx.try_recv().unwrap_err().is_empty(),
+        "open: handles are left"
+    );
+}
+
+// ---- Crowds. ----
+
+const CROWD: usize = 10_000;
+
+#[test]
+fn a_crowd_is_woken_once_each_by_a_close() {
+    let chan = Chan::<u8>::new(0);
+    let (counting, waker) = Counting::new();
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| Box::pin(chan.recv_async())).collect();
+    for future in &mut crowd {
+        assert!(poll_with(future, &waker).is_pending());
+    }
+    chan.close();
+    assert_eq!(counting.wakes(), CROWD);
+    for future in &mut crowd {
+        assert_eq!(poll_box(future), Poll::Ready(None));
+    }
+}
+
+#[test]
+fn a_crowd_of_threads_and_tasks_sees_the_end() {
+    let name = "crowd of threads";
+    let (tx, rx) = Builder::new().name(name).channel::<u8>();
+    let channel = watched(name);
+    let mut tasks: Vec<_> = (0..1000).map(|_| Box::pin(rx.recv_async())).collect();
+    for task in &mut tasks {
+        assert!(poll_box(task).is_pending());
+    }
+    thread::scope(|s| {
+        let threads: Vec<_> = (0..50).map(|_| s.spawn(|| rx.recv())).collect();
+        until_parked(&channel, 1050);
+        drop(tx);
+        for thread in threads {
+            assert!(thread.join().unwrap().is_err());
+        }
+    });
+    for task in &mut tasks {
+        assert!(matches!(poll_box(task), Poll::Ready(Err(_))));
+    }
+}
+
+#[test]
+fn a_crowd_leaves_in_any_order() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let chan = Chan::new(0);
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| Box::pin(chan.recv_async())).collect();
+    for future in &mut crowd {
+        assert!(poll_box(future).is_pending());
+    }
+    random.shuffle(&mut crowd);
+    let rest = crowd.split_off(CROWD - 100);
+    drop(crowd);
+    for value in 0..100 {
+        assert!(chan.try_send(value).is_ok());
+    }
+    assert_eq!(chan.try_send(100), Err(chan_core::Full(100)));
+    drop(rest);
+    let left: Vec<_> = std::iter::from_fn(|| chan.try_recv().ok().flatten()).collect();
+    assert_eq!(left, Vec::from_iter(0..100));
+}
+
+// ---- A watcher that looks at everything, all the time. ----
+
+#[test]
+fn watchers_look_at_what_comes_and_goes() {
+    let rounds = if cfg!(debug_assertions) {
+        2_000
+    } else {
+        10_000
+    };
+    let stop = AtomicBool::new(false);
+    let looks = AtomicUsize::new(0);
+    thread::scope(|s| {
+        let watcher = s.spawn(|| {
+            let mut kept: Vec<Channel> = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                for channel in observe::channels() {
+                    let snapshot = channel.snapshot();
+                    assert!(snapshot.received <= snapshot.sent);
+                    for wait in &snapshot.waits {
+                        let _ = channel.request_stack(wait.id, 1);
+                    }
+                    if snapshot.id.get() % 7 == 0 {
+                        kept.push(channel);
+                    }
+                }
+                // Headers of channels long gone.
+                for channel in &kept {
+                    let _ = channel.snapshot();
+                }
+                kept.truncate(50);
+                looks.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let pairs: Vec<_> = (0..2)
+            .map(|_| {
+                s.spawn(|| {
+                    for _ in 0..rounds {
+                        let chan = Chan::new(0);
+                        thread::scope(|s| {
+                            s.spawn(|| chan.send(String::from("value")));
+                            assert_eq!(chan.recv().as_deref(), Some("value"));
+                        });
+                        let mut future = Box::pin(chan.recv_async());
+                        assert!(poll_box(&mut future).is_pending());
+                        assert!(chan.try_send(String::from("handed")).is_ok());
+                        drop(future);
+                        drop(chan);
+                    }
+                })
+            })
+            .collect();
+        for pair in pairs {
+            pair.join().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        watcher.join().unwrap();
+    });
+    assert!(looks.into_inner() > 0);
+}
+
+/// A watcher may be the last to hold a header whose values borrow from a
+/// frame that is gone: no code of theirs runs then.
+#[test]
+fn a_header_outlives_what_its_values_borrowed() {
+    struct Loud<'a>(&'a AtomicUsize);
+    impl Drop for Loud<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let kept = {
+        let drops = AtomicUsize::new(0);
+        let kept = {
+            let chan = Builder::new().name("borrows").capacity(2).chan();
+            chan.send(Loud(&drops));
+            let mut handed = Box::pin(chan.recv_async());
+            assert!(poll_box(&mut handed).is_ready());
+            chan.send(Loud(&drops));
+            watched("borrows")
+        };
+        assert_eq!(drops.load(Ordering::Relaxed), 2);
+        kept
+    };
+    assert_eq!(kept.snapshot().len, 0);
+    assert!(
+        !observe::channels()
+            .iter()
+            .any(|channel| channel.id() == kept.id())
+    );
+    // The last share, given up on another thread.
+    thread::spawn(move || drop(kept)).join().unwrap();
+}
+
+#[test]
+fn a_long_list_of_returned_values_whose_drop_panics() {
+    struct Fuse(bool, Arc<AtomicUsize>);
+    impl Drop for Fuse {
+        fn drop(&mut self) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            assert!(!self.0, "a destructor");
+        }
+    }
+    // Small stacks: no recursion.
+    let run = || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let chan = Chan::new(0);
+        let mut crowd: Vec<_> = (0..CROWD).map(|_| Box::pin(chan.recv_async())).collect();
+        for future in &mut crowd {
+            assert!(poll_box(future).is_pending());
+        }
+        for number in 0..CROWD {
+            assert!(chan.try_send(Fuse(number == 5, drops.clone())).is_ok());
+        }
+        // The last first: each finds its place at the front.
+        while let Some(future) = crowd.pop() {
+            drop(future);
+        }
+        assert_eq!(chan.len(), CROWD);
+        drop(crowd);
+        assert!(caught(|| drop(chan)));
+        assert_eq!(drops.load(Ordering::Relaxed), CROWD);
+    };
+    let small = thread::Builder::new().stack_size(256 * 1024);
+    small.spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_future_that_ends_on_another_thread() {
+    let (tx, rx) = bounded(0);
+    thread::scope(|s| {
+        let receiver = s.spawn(|| {
+            let mut future = pin!(rx.recv_async());
+            block_on(std::future::poll_fn(|cx| future.as_mut().poll(cx)))
+        });
+        let mut send = Box::pin(tx.send_async(vec![1, 2, 3]));
+        until(|| poll_box(&mut send).is_ready());
+        // Taken here, dropped elsewhere.
+        s.spawn(move || drop(send));
+        assert_eq!(receiver.join().unwrap(), Ok(vec![1, 2, 3]));
+    });
+}
