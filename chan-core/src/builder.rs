@@ -124,6 +124,7 @@ impl Builder {
             name: self.name,
             manners,
             capacity: self.capacity,
+            source: None,
         }
     }
 }

@@ -160,7 +160,8 @@ macro_rules! about_the_channel {
     ($face:ident, $make:literal) => {
         impl<T> $face<T> {
             /// How many values wait in the channel, not counting those of
-            /// waiting senders. Stale as soon as it is known.
+            /// waiting senders. Stale as soon as it is known. Always 0 for a
+            /// timer's.
             ///
             /// # Examples
             ///
@@ -169,8 +170,8 @@ macro_rules! about_the_channel {
             /// assert_eq!(it.len(), 0);
             /// ```
             pub fn len(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().len())
+                let header = self.handle().map(|handle| handle.chan().header());
+                header.map_or(0, |header| header.shown(header.len()))
             }
 
             /// Whether no values wait in the channel.
@@ -186,7 +187,7 @@ macro_rules! about_the_channel {
             }
 
             /// How many values the channel holds while nobody receives; 0 for
-            /// an unbuffered one and for nil.
+            /// an unbuffered one, for nil and for a timer's.
             ///
             /// # Examples
             ///
@@ -195,8 +196,8 @@ macro_rules! about_the_channel {
             /// assert_eq!(it.capacity(), 4);
             /// ```
             pub fn capacity(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().capacity())
+                let header = self.handle().map(|handle| handle.chan().header());
+                header.map_or(0, |header| header.shown(header.capacity()))
             }
 
             /// Whether there is no room in the buffer; always so without one.

@@ -92,7 +92,7 @@ pub use error::{
 pub use future::{RecvFuture, SendFuture};
 pub use receiver::{IntoIter, Iter, Receiver, TryIter, never};
 pub use sender::Sender;
-pub use time::after;
+pub use time::{Ticker, Timer, after, at, tick};
 
 /// The engine room of select, for the crate `chan-select`. Applications use
 /// its macros instead.
