@@ -5,7 +5,8 @@ macro_rules! about_the_channel {
     ($face:ident, $make:literal) => {
         impl<T> $face<T> {
             /// How many values wait in the channel, not counting those of
-            /// waiting senders. Stale as soon as it is known.
+            /// waiting senders. Stale as soon as it is known. Always 0 for a
+            /// timer's.
             ///
             /// # Examples
             ///
@@ -14,8 +15,8 @@ macro_rules! about_the_channel {
             /// assert_eq!(it.len(), 0);
             /// ```
             pub fn len(&self) -> usize {
-                self.handle()
-                    .map_or(0, |handle| handle.chan().header().len())
+                let header = self.chan().map(|chan| chan.header());
+                header.map_or(0, |header| header.shown(header.len()))
             }
 
             /// Whether no values wait in the channel.
@@ -41,10 +42,8 @@ macro_rules! about_the_channel {
             /// assert!(!it.is_full());
             /// ```
             pub fn is_full(&self) -> bool {
-                self.len()
-                    >= self
-                        .handle()
-                        .map_or(0, |handle| handle.chan().header().capacity())
+                let header = self.chan().map(|chan| chan.header());
+                header.is_none_or(|header| self.len() >= header.shown(header.capacity()))
             }
 
             /// Whether the channel is closed, drained or not.
@@ -122,7 +121,7 @@ macro_rules! capacity_or_none {
     ($face:ident, $make:literal) => {
         impl<T> $face<T> {
             /// How many values the channel holds while nobody receives; 0 for
-            /// an unbuffered one, none for an unbounded one.
+            /// an unbuffered one and for a timer's, none for an unbounded one.
             ///
             /// # Examples
             ///
@@ -131,7 +130,8 @@ macro_rules! capacity_or_none {
             /// assert_eq!(it.capacity(), Some(4));
             /// ```
             pub fn capacity(&self) -> Option<usize> {
-                match self.chan().map_or(0, |chan| chan.header().capacity()) {
+                let header = self.chan().map(|chan| chan.header());
+                match header.map_or(0, |header| header.shown(header.capacity())) {
                     crate::header::UNBOUNDED => None,
                     capacity => Some(capacity),
                 }

@@ -68,7 +68,11 @@ impl<T> Hchan<T> {
     /// Receives if that can be done at once.
     #[inline]
     pub(crate) fn try_recv(&self) -> Received<T> {
-        self.op(&mut self.header().lock()).recv()
+        let received = self.op(&mut self.header().lock()).recv();
+        if matches!(received, Received::Empty) && self.header().refresh() {
+            return self.op(&mut self.header().lock()).recv();
+        }
+        received
     }
 
     /// Takes a permit if that can be done at once.
@@ -254,6 +258,8 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
     ) -> Result<(), Stop> {
         if !party.wait(deadline) {
+            // A timer that is due may still hand us its value.
+            self.header().refresh();
             let mut guard = self.header().lock();
             if !party.is_done() {
                 // SAFETY: ours, and of this channel.
@@ -327,6 +333,7 @@ impl<T> Hchan<T> {
         let mut wakes = Wakes::new();
         let mut panicked = None;
         let mut left = max;
+        self.header().refresh();
         let end = loop {
             if left == 0 {
                 break Batch::Whole;

@@ -140,6 +140,7 @@ impl Builder {
             name: self.name,
             manners,
             capacity: self.capacity,
+            source: None,
         }
     }
 }

@@ -280,6 +280,10 @@ impl<T, F> Erased for RecvCase<'_, T, F> {
             guard.withdraw(NonNull::from(waiter));
             (self.slot.with(|slot| slot.assume_init_read()), ticket)
         };
+        if guard.is_outdated(ticket) {
+            drop(guard);
+            return drop(value);
+        }
         let (wake, node) = chan.op(&mut guard).give_back(value, ticket, node);
         drop(guard);
         drop(node);

@@ -171,7 +171,8 @@ macro_rules! go_face {
             /// assert_eq!(it.capacity(), 4);
             /// ```
             pub fn capacity(&self) -> usize {
-                self.chan().map_or(0, |chan| chan.header().capacity())
+                let header = self.chan().map(Hchan::header);
+                header.map_or(0, |header| header.shown(header.capacity()))
             }
 
             pub(crate) fn from_handle(handle: Handle<T, { go_face!(@can $face) }>) -> Self {

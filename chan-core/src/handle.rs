@@ -96,6 +96,13 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     #[cold]
     fn side_gone(&self, gone: &Gone) {
         let chan = self.chan();
+        if let Some(source) = &chan.header().birth().source {
+            // A timer's end is no news to a watcher.
+            if gone.receivers {
+                source.abandoned();
+            }
+            return;
+        }
         match chan.header().birth().manners {
             // Nobody is left who could tell the difference.
             _ if gone.all => {}
@@ -201,11 +208,11 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
         if let Some(name) = &header.birth().name {
             out.field("name", name);
         }
-        match header.capacity() {
+        match header.shown(header.capacity()) {
             UNBOUNDED => out.field("capacity", &format_args!("unbounded")),
             capacity => out.field("capacity", &capacity),
         };
-        out.field("len", &header.len())
+        out.field("len", &header.shown(header.len()))
             .field("closed", &header.is_closed())
             .field("senders", &handles.send)
             .field("receivers", &handles.recv)

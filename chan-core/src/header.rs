@@ -31,6 +31,7 @@ use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::lock::RawLock;
 use crate::parker::{self, Wake};
@@ -110,6 +111,17 @@ pub(crate) struct Birth {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) manners: Manners,
     pub(crate) capacity: usize,
+    /// What sends by itself, if anything does.
+    pub(crate) source: Option<Arc<dyn Source>>,
+}
+
+/// What feeds a channel by itself: time. Its channel has one slot, and seems
+/// to have none (rule 67 of the parity table).
+pub(crate) trait Source: Send + Sync {
+    /// Sends what is due. Called with no lock held; does not unwind.
+    fn refresh(&self);
+    /// Nobody is left who can receive.
+    fn abandoned(&self);
 }
 
 /// Notes of a watcher; there only if one was installed when they were due.
@@ -134,6 +146,8 @@ pub(crate) struct Guarded {
     pub(crate) sent: u64,
     pub(crate) received: u64,
     next_ticket: u64,
+    /// Values handed over before this ticket do not come back.
+    outdated: u64,
     pub(crate) notes: Option<Box<Notes>>,
 }
 
@@ -181,6 +195,7 @@ impl Header {
             sent: 0,
             received: 0,
             next_ticket: 1,
+            outdated: 0,
             notes: None,
         };
         Header {
@@ -225,6 +240,23 @@ impl Header {
     #[inline(always)]
     pub(crate) fn is_unbounded(&self) -> bool {
         self.birth.capacity == UNBOUNDED
+    }
+
+    /// A count as users are to see it.
+    pub(crate) fn shown(&self, count: usize) -> usize {
+        if self.birth.source.is_some() {
+            0
+        } else {
+            count
+        }
+    }
+
+    /// Has a timer that is due fire (rule 70): before a look, or when one has
+    /// found nothing. Called with no lock held. False if no time feeds this.
+    #[inline]
+    pub(crate) fn refresh(&self) -> bool {
+        let source = self.birth.source.as_ref();
+        source.inspect(|source| source.refresh()).is_some()
     }
 
     pub(crate) fn element(&self) -> &'static str {
@@ -388,6 +420,13 @@ impl<'a> Guard<'a> {
     pub(crate) fn header(&self) -> &'a Header {
         self.unlock.0
     }
+
+    /// Whether a value that was handed over and comes back is out of date: its
+    /// timer was set anew, or the next tick is there already.
+    pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
+        let header = self.header();
+        ticket < self.outdated || header.birth.source.is_some() && header.len() > 0
+    }
 }
 
 impl Deref for Guard<'_> {
@@ -414,6 +453,11 @@ impl Guarded {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         ticket
+    }
+
+    /// From here on, what was handed over before does not come back.
+    pub(crate) fn outdate(&mut self) {
+        self.outdated = self.next_ticket;
     }
 
     /// Queues a waiter.

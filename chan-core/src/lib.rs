@@ -123,7 +123,7 @@ pub use sink::{SendSink, SinkFace};
 pub use spin::{Spinning, set_spinning, spinning};
 #[cfg(feature = "futures")]
 pub use stream::RecvStream;
-pub use time::after;
+pub use time::{Ticker, Timer, after, at, tick};
 pub use timed::{RecvTimeoutFuture, SendTimeoutFuture};
 pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 

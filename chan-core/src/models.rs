@@ -161,5 +161,6 @@ fn birth(capacity: usize) -> Birth {
         name: None,
         manners: Manners::Go,
         capacity,
+        source: None,
     }
 }

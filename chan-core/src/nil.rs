@@ -25,6 +25,7 @@ pub(crate) fn header() -> &'static Header {
             name: None,
             manners: Manners::Go,
             capacity: 0,
+            source: None,
         };
         Box::new(Header::new(
             birth,

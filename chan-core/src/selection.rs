@@ -84,6 +84,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         let this = self.as_ref().get_ref();
         let order = polled(order);
         let arms = this.arms();
+        refresh(&arms);
         // The locks are gone at the end of this statement.
         let won = this.pass_1(&mut Frozen::lock(&arms), &arms, &order);
         won?.fire()
@@ -101,6 +102,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         let this = self.as_ref().get_ref();
         let order = polled(order);
         let arms = this.arms();
+        refresh(&arms);
         {
             let mut frozen = Frozen::lock(&arms);
             if let Some(won) = this.pass_1(&mut frozen, &arms, &order) {
@@ -109,7 +111,9 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
             }
             this.pass_2(&mut frozen, &arms);
         }
-        this.party.wait(deadline);
+        if !this.party.wait(deadline) {
+            refresh(&arms);
+        }
         this.pass_3(&mut Frozen::lock(&arms), &arms)
     }
 
@@ -162,6 +166,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         }
         let order = polled(order);
         let arms = self.arms();
+        refresh(&arms);
         let first_look = {
             let mut frozen = Frozen::lock(&arms);
             self.pass_1(&mut frozen, &arms, &order)
@@ -188,6 +193,9 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
 
     fn next_poll(&self, cx: &mut Context<'_>) -> Poll<usize> {
         let arms = self.arms();
+        if !self.party.is_done() {
+            refresh(&arms);
+        }
         let mut fresh = None;
         loop {
             let mut frozen = Frozen::lock(&arms);
@@ -359,6 +367,14 @@ fn make_whole<const N: usize>(indices: &mut [u16; N]) {
     let mut missing = (0..N).filter(|&index| !seen[index]);
     for place in (0..N).filter(|&place| wrong[place]) {
         indices[place] = missing.next().expect("as many as are wrong") as u16;
+    }
+}
+
+/// Before a look or its end: timers that are due fire, so that cases are ready
+/// which should be (rule 70 of the parity table).
+fn refresh(arms: &[Arm<'_>]) {
+    for arm in arms {
+        arm.header().refresh();
     }
 }
 

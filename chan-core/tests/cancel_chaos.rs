@@ -217,7 +217,12 @@ fn raced_futures_lose_nothing() {
         for receiver in receivers {
             received += runtime.block_on(receiver).unwrap();
         }
-        assert_eq!(chan.len(), 0);
+        // The last to leave may have had two receives, one told "closed" and
+        // one dropped with a value in its hands, which came back.
+        for item in drain(&chan) {
+            item.receive();
+            received += 1;
+        }
         for id in sure {
             assert_eq!(ledger.times_received(id), 1, "value {id} was sent");
         }

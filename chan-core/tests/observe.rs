@@ -366,7 +366,7 @@ fn a_channel_tells_what_it_was_made_as() {
     let built: (Sender<u32>, Receiver<u32>) = Builder::new().name("made").capacity(3).channel();
     let seen = now("made");
     assert_eq!((seen.birth.file(), seen.birth.line()), (file!(), line));
-    assert_eq!((seen.element, seen.capacity), ("u32", 3));
+    assert_eq!((seen.element, seen.capacity), ("u32", Some(3)));
     assert_eq!((seen.manners, seen.closed), (Manners::Rust, false));
     assert_eq!(seen.name.as_deref(), Some("made"));
     drop(built.0);
