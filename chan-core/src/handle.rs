@@ -14,8 +14,9 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 
+use crate::capability::{Capability, Gone, Handles};
 use crate::hchan::Hchan;
-use crate::header::{Birth, Capability, Gone, Handles, Manners, UNBOUNDED};
+use crate::header::{Birth, Manners, UNBOUNDED};
 use crate::registry::HeaderRef;
 use crate::watch;
 

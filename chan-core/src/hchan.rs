@@ -35,7 +35,8 @@ use std::panic::{self, Location};
 use std::ptr::NonNull;
 
 use crate::blocks::{Block, Blocks};
-use crate::header::{Birth, Capability, Guard, Guarded, Header, UNBOUNDED};
+use crate::capability::Capability;
+use crate::header::{Birth, Guard, Guarded, Header, UNBOUNDED};
 use crate::parker::Wake;
 use crate::ring::{Buffer, Comeback, Returned, Ring};
 use crate::sync::{MutPtr, UnsafeCell};

@@ -33,64 +33,13 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::capability::{Capability, Gone, Handles, LIMIT, too_many_handles};
 use crate::lock::RawLock;
 use crate::parker::{self, Wake};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 use crate::watch::{ChannelId, Note};
-
-/// What a handle can do, as an addend to the packed counts: three fields of
-/// 21 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capability(u64);
-
-const FIELD: u32 = 21;
-const MASK: u64 = (1 << FIELD) - 1;
-/// Half of what a field holds: clones race to notice it long before it spills.
-const LIMIT: u64 = 1 << (FIELD - 1);
-
-impl Capability {
-    pub(crate) const SEND: Capability = Capability(1);
-    pub(crate) const RECV: Capability = Capability(1 << FIELD);
-    pub(crate) const CLOSE: Capability = Capability(1 << (2 * FIELD));
-
-    pub(crate) const fn and(self, other: Capability) -> Capability {
-        Capability(self.0 | other.0)
-    }
-}
-
-/// The numbers of live handles that can do each thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Handles {
-    /// Handles that can send.
-    pub send: usize,
-    /// Handles that can receive.
-    pub recv: usize,
-    /// Handles that can close.
-    pub close: usize,
-}
-
-impl Handles {
-    fn unpack(word: u64) -> Handles {
-        Handles {
-            send: (word & MASK) as usize,
-            recv: (word >> FIELD & MASK) as usize,
-            close: (word >> (2 * FIELD) & MASK) as usize,
-        }
-    }
-
-    /// Nobody can put a value in or close: receivers wait in vain.
-    pub fn sending_side_gone(&self) -> bool {
-        self.send == 0 && self.close == 0
-    }
-
-    /// Nobody can take a value out.
-    pub fn receiving_side_gone(&self) -> bool {
-        self.recv == 0
-    }
-}
 
 /// What a channel does when misused or let go; fixed when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,22 +330,6 @@ impl Header {
             unsafe { free(this) };
         }
     }
-}
-
-/// What went with a handle.
-pub(crate) struct Gone {
-    /// Nobody is left who can send or close.
-    pub(crate) senders: bool,
-    /// Nobody is left who can receive.
-    pub(crate) receivers: bool,
-    /// Nobody is left.
-    pub(crate) all: bool,
-}
-
-#[cold]
-fn too_many_handles() -> ! {
-    eprintln!("a channel has more than {LIMIT} handles of one kind; aborting");
-    std::process::abort()
 }
 
 /// The lock of a channel, held, and what it guards.

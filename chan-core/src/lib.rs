@@ -52,6 +52,7 @@ mod sync;
 mod watch;
 
 mod blocks;
+mod capability;
 mod header;
 mod parker;
 mod registry;

@@ -12,7 +12,8 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crate::header::{Birth, Capability, Header, Manners};
+use crate::capability::Capability;
+use crate::header::{Birth, Header, Manners};
 use crate::parker::Party;
 use crate::waitq::{Direction, Waiter};
 
