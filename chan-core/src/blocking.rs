@@ -82,13 +82,10 @@ impl<T> Hchan<T> {
 
     /// Sends, at the cost of the oldest value if there is no room.
     pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, Sent<T>> {
-        let block = self.header().is_unbounded().then(Block::new);
-        let mut guard = self.header().lock();
-        let mut op = self.op(&mut guard);
-        let not_needed = block.and_then(|block| op.grow(block));
-        let forced = op.force_send(value);
-        drop(guard);
-        drop(not_needed);
+        if self.header().is_unbounded() {
+            return fired(self.try_send(value)).map(|()| None);
+        }
+        let forced = self.op(&mut self.header().lock()).force_send(value);
         match forced {
             Forced::Done(oldest, wake) => {
                 wake.fire();
@@ -101,20 +98,24 @@ impl<T> Hchan<T> {
 
     /// Sends with a permit, which is spent; the value back if it is closed.
     pub(crate) fn send_permitted(&self, value: T) -> Result<(), T> {
-        let block = self.header().is_unbounded().then(Block::new);
-        let mut guard = self.header().lock();
-        let mut op = self.op(&mut guard);
-        let not_needed = block.and_then(|block| op.grow(block));
-        let (sent, admitted) = op.send_permitted(value);
-        drop(guard);
-        drop(not_needed);
-        match sent {
-            Sent::Done(handed) => {
-                fire_both(handed, admitted);
-                Ok(())
+        let sent = if self.header().is_unbounded() {
+            // There a permit stands for nothing.
+            self.release();
+            fired(self.try_send(value))
+        } else {
+            let (sent, admitted) = self.op(&mut self.header().lock()).send_permitted(value);
+            match sent {
+                Sent::Done(handed) => {
+                    fire_both(handed, admitted);
+                    Ok(())
+                }
+                refused => Err(refused),
             }
-            Sent::Closed(value) | Sent::Full(value) => Err(value),
-        }
+        };
+        sent.map_err(|refused| match refused {
+            Sent::Closed(value) | Sent::Full(value) => value,
+            Sent::Done(_) => unreachable!("that is no refusal"),
+        })
     }
 
     /// Gives an unused permit back.
@@ -380,6 +381,17 @@ impl<T> Hchan<T> {
     /// How many values could be received without waiting.
     pub(crate) fn ready(&self) -> usize {
         self.op(&mut self.header().lock()).ready()
+    }
+}
+
+/// The wake of a send that is done, fired.
+fn fired<T>(sent: Sent<T>) -> Result<(), Sent<T>> {
+    match sent {
+        Sent::Done(wake) => {
+            wake.fire();
+            Ok(())
+        }
+        refused => Err(refused),
     }
 }
 

@@ -419,8 +419,8 @@ impl<T> Op<'_, T> {
         wake
     }
 
-    /// Sends with a permit, which is spent. There is room (on a channel
-    /// without a limit, after [`Op::grow`]).
+    /// Sends with a permit of a channel with a limit. It is spent, and there
+    /// is room.
     pub(crate) fn send_permitted(&mut self, value: T) -> (Sent<T>, Wake) {
         if self.guarded.closed {
             self.guarded.permits -= 1;

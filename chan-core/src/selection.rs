@@ -129,18 +129,19 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     }
 
     /// Ends the wait of a task: the index of the case that has won by now, if
-    /// one has. Otherwise nothing has happened, and nothing will.
+    /// one has. Otherwise nothing has happened, and nothing will. A selection
+    /// that has not looked yet looks now.
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<usize> {
         let this = self.as_ref().get_ref();
+        let arms = this.arms();
         match this.stage.get() {
             Stage::Fresh => {
+                let order = std::array::from_fn(|index| index as u16);
+                let won = this.pass_1(&mut Frozen::lock(&arms), &arms, &order);
                 this.stage.set(Stage::Over);
-                None
+                won?.fire()
             }
-            Stage::Parked => {
-                let arms = this.arms();
-                this.pass_3(&mut Frozen::lock(&arms), &arms)
-            }
+            Stage::Parked => this.pass_3(&mut Frozen::lock(&arms), &arms),
             Stage::Over => None,
         }
     }

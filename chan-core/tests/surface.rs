@@ -193,6 +193,17 @@ fn the_alarm_wakes_the_waker_of_the_last_poll() {
     );
 }
 
+#[test]
+fn a_turn_for_others_does_not_make_it_too_late() {
+    let now = Instant::now();
+    let (tx, rx) = bounded(1);
+    // However often in a row: at some time it is the others' turn.
+    for n in 0..300 {
+        assert_eq!(block_on(tx.send_deadline_async(n, now)), Ok(()));
+        assert_eq!(block_on(rx.recv_deadline_async(now)), Ok(n));
+    }
+}
+
 // ---- Turns. ----
 
 #[test]
