@@ -13,10 +13,10 @@
 //! | receive | `Result<T, RecvError>` | `Option<T>`; `None` is Go's `ok == false` |
 //! | nil | [`never()`] | every operation waits for ever |
 //!
-//! Every operation has a blocking, a `try_`, a `_timeout` and an `_async`
-//! form on the same handle, and threads and tasks mix freely on one channel.
-//! Values need not be `'static`. They are never lost and never doubled, also
-//! when futures are dropped.
+//! Every operation has a blocking, a `try_`, a `_timeout`, a `_deadline` and
+//! an `_async` form on the same handle, and threads and tasks mix freely on one
+//! channel. Values need not be `'static`. They are never lost and never
+//! doubled, also when futures are dropped.
 //!
 //! ```
 //! let (tx, rx) = chan_core::bounded(4);
@@ -33,6 +33,42 @@
 //! Waiting for several channels at once is the crate `chan-select`; finding
 //! out who waits for ever is the crate `leakwatch`, which looks through
 //! [`observe`].
+//!
+//! | for | there is |
+//! | --- | --- |
+//! | no limit | [`unbounded`], [`Builder::unbounded`] |
+//! | room now, the value later | [`Sender::reserve`] and [`Permit`] |
+//! | many values at once | [`Sender::send_many`], [`Receiver::recv_many`], [`Receiver::drain`] |
+//! | the newest values only | [`Sender::force_send`] |
+//! | the end | [`Sender::closed`], [`Receiver::wait_closed`] |
+//! | handles that keep nothing open | [`WeakSender`], [`WeakReceiver`], [`WeakChan`] |
+//! | time | [`after`], [`at`], [`tick`], [`Timer`], [`Ticker`] |
+//! | cancelling | [`Context`] |
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! | --- | --- | --- |
+//! | `futures` | no | `stream()` and `sink()`, with `futures-core` and `futures-sink` |
+//!
+//! The oldest compiler that will do is Rust 1.88.
+//!
+//! # Turns for others
+//!
+//! A task that finds its channel ready at every poll would never let go of its
+//! executor's thread. So after 128 futures in a row that were ready at their
+//! first poll, the next one on that thread says [`Pending`](std::task::Poll)
+//! once, having woken its own task. Nothing is lost by that; who polls by hand
+//! should know.
+//!
+//! # After fork
+//!
+//! A child made by `fork` has only the thread that forked. Locks that other
+//! threads held stay held in it, those who waited stay queued and never come,
+//! and the timer thread is not there: nothing of this crate that existed
+//! before the fork may be used in the child, and no timer at all. A child that
+//! calls `exec` at once, as one of [`std::process::Command`] does, is not
+//! concerned.
 //!
 //! # Panics inside a channel
 //!

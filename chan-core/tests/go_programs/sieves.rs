@@ -9,7 +9,11 @@ use crate::worlds::{Ch, World, sized};
 
 /// What the sieves must find: by division.
 fn primes_below(limit: usize) -> Vec<usize> {
-    let is_prime = |n: &usize| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
+    let is_prime = |n: &usize| {
+        (2..*n)
+            .take_while(|d| d * d <= *n)
+            .all(|d| !n.is_multiple_of(d))
+    };
     (2..limit).filter(is_prime).collect()
 }
 
