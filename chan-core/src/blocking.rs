@@ -380,6 +380,7 @@ impl<T> Hchan<T> {
 
     /// How many values could be received without waiting.
     pub(crate) fn ready(&self) -> usize {
+        self.header().refresh();
         self.op(&mut self.header().lock()).ready()
     }
 }
