@@ -19,6 +19,8 @@ use chan_core::{Builder, Chan, CloseError, Empty, RecvChan, SendChan, bounded, n
 
 use support::{panic_text, panics, waiting};
 
+#[path = "go_rules/rest.rs"]
+mod rest;
 #[path = "go_rules/support.rs"]
 mod support;
 #[path = "go_rules/values.rs"]
@@ -32,7 +34,7 @@ const OUT_OF_RANGE: &str = "makechan: size out of range";
 /// Long enough for a wait that is to be in vain.
 const SHORT: Duration = Duration::from_millis(5);
 
-fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     future
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
