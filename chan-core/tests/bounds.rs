@@ -20,10 +20,12 @@ use chan_core::select::{
     SendCase, Won,
 };
 use chan_core::{
-    AlreadyClosed, Builder, Cancel, CancelOnDrop, Cancellation, Cause, Chan, CloseError, Context,
-    Empty, Full, IntoIter, Iter, Range, Receiver, RecvChan, RecvError, RecvFuture, RecvTimedOut,
-    RecvTimeoutError, SendChan, SendError, SendFuture, SendTimedOut, SendTimeoutError, Sender,
-    TryIter, TryRecvError, TrySendError, WeakContext, bounded, never,
+    AlreadyClosed, Builder, Cancel, CancelOnDrop, Cancellation, Cause, Chan, CloseError,
+    ClosedFuture, Context, Drain, Empty, Full, IntoIter, Iter, OwnedPermit, Permit, Range,
+    Receiver, RecvChan, RecvError, RecvFuture, RecvTimedOut, RecvTimeoutError, RecvTimeoutFuture,
+    ReserveFuture, SendChan, SendError, SendFuture, SendManyFuture, SendTimedOut, SendTimeoutError,
+    SendTimeoutFuture, Sender, Spinning, Ticker, Timer, TryIter, TryRecvError, TrySendError,
+    WeakChan, WeakContext, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender, bounded, never,
 };
 use common::{block_on, poll_box};
 
@@ -91,6 +93,12 @@ type WonOne<T> = Won<Option<T>, std::convert::Infallible>;
 type IterOf<T> = Iter<'static, T>;
 type TryIterOf<T> = TryIter<'static, T>;
 type RangeOf<T> = Range<'static, T>;
+type SendMany<T> = SendManyFuture<'static, T, GoFace>;
+type Closing<T> = ClosedFuture<'static, T>;
+type PermitOf<T> = Permit<'static, T>;
+type Reserve<T> = ReserveFuture<'static, T, RustFace>;
+type TimedRecv<T> = RecvTimeoutFuture<'static, T, GoFace>;
+type TimedSend<T> = SendTimeoutFuture<'static, T, RustFace>;
 
 generic_types! {
     // Handles pass values on and share none.
@@ -103,7 +111,20 @@ generic_types! {
     TryIterOf:        [+ + + + +] [+ + + + +] [- - + + +];
     RangeOf:          [+ + + . .] [+ + + . .] [- - + . .];
     IntoIter:         [+ + + + +] [+ + + + +] [- - + + +];
+    Drain:            [+ + + + .] [+ - + + .] [- - + + .];
+    PermitOf:         [+ + + . .] [+ + + . .] [- - + . .];
+    OwnedPermit:      [+ + + + +] [+ + + + +] [- - + + +];
+    WeakChan:         [+ + + . .] [+ + + . .] [- - + . .];
+    WeakSendChan:     [+ + + . .] [+ + + . .] [- - + . .];
+    WeakRecvChan:     [+ + + . .] [+ + + . .] [- - + . .];
+    WeakSender:       [+ + + . .] [+ + + . .] [- - + . .];
+    WeakReceiver:     [+ + + . .] [+ + + . .] [- - + . .];
     // While they wait they are pointed to.
+    Reserve:          [+ . - . .] [+ . - . .] [- - - . .];
+    SendMany:         [+ . . . .] [+ - . . .] [- - . . .];
+    Closing:          [+ . - . .] [+ . - . .] [- - - . .];
+    TimedRecv:        [+ . - . .] [+ . - . .] [- - - . .];
+    TimedSend:        [+ . - . .] [+ - - . .] [- - - . .];
     GoRecv:           [+ . - . .] [+ . - . .] [- - - . .];
     RustRecv:         [+ . - . .] [+ . - . .] [- - - . .];
     GoSend:           [+ . - . .] [+ - - . .] [- - - . .];
@@ -118,6 +139,20 @@ generic_types! {
     SendTimeoutError: [+ + + + +] [+ - + + -] [- - + + +];
     SendTimedOut:     [+ + + + +] [+ - + + -] [- - + + +];
     Full:             [+ + + + +] [+ - + + -] [- - + + +];
+}
+
+#[cfg(feature = "futures")]
+mod of_futures {
+    use super::*;
+    use chan_core::{RecvStream, SendSink};
+
+    type Stream<T> = RecvStream<'static, T>;
+    type Sink<T> = SendSink<'static, T, RustFace>;
+
+    generic_types! {
+        Stream: [+ . + . .] [+ . + . .] [- - + . .];
+        Sink:   [+ . + . .] [+ - + . .] [- - + . .];
+    }
 }
 
 types! {
@@ -135,6 +170,9 @@ types! {
     CancelOnDrop:              [+ + + + +];
     Cancellation:              [+ + + + +];
     Cause:                     [+ + + + +];
+    Spinning:                  [+ + + + +];
+    Ticker:                    [+ + + + +];
+    Timer:                     [+ + + + +];
     // It is listed while it waits.
     SelectNothing:             [+ . - . .];
     End:                       [+ + + + +];
