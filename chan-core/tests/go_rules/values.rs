@@ -1,13 +1,11 @@
 //! What Go has no rules for: values that own something, are borrowed, large
-//! or without size; destructors and wakers that panic; what may cross threads.
+//! or without size; destructors and wakers that panic.
 
 use std::cell::Cell;
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-use chan_core::{Cancel, CancelOnDrop, Receiver, RecvFuture, SendFuture, Sender, WeakContext};
+use chan_core::Sender;
 
 use super::*;
 
@@ -311,55 +309,3 @@ fn a_destructor_may_use_channels() {
     panic_text(|| closed.send(Entangled(log.sender())));
     assert_eq!(log.len(), 3);
 }
-
-// ---- What may cross threads, at compile time. ----
-
-/// Demands traits of types.
-macro_rules! all_are {
-    ($bounds:path: $($type:ty),+ $(,)?) => {
-        const _: () = {
-            const fn is<T: ?Sized + $bounds>() {}
-            $(is::<$type>();)+
-        };
-    };
-}
-
-/// Demands that a type has not got a trait: otherwise `is` is ambiguous.
-macro_rules! none_is {
-    ($bound:path: $($type:ty),+ $(,)?) => {
-        const _: () = {
-            struct Has;
-            trait Ambiguous<Which> {
-                fn is() {}
-            }
-            impl<T: ?Sized> Ambiguous<()> for T {}
-            impl<T: ?Sized + $bound> Ambiguous<Has> for T {}
-            $(let _ = <$type as Ambiguous<_>>::is;)+
-        };
-    };
-}
-
-trait Handles: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe {}
-impl<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe> Handles for T {}
-
-type Go = chan_core::select::GoFace;
-type Rust = chan_core::select::RustFace;
-type Held = &'static mut Cell<u8>;
-type Local = Rc<u8>;
-
-// `Cell` is `Send` and not `Sync`, `&mut` not `UnwindSafe`: values need be
-// neither for their handles to be.
-all_are!(Handles: Chan<Held>, SendChan<Held>, RecvChan<Held>, Sender<Held>, Receiver<Held>);
-all_are!(Handles: chan_core::Context, WeakContext, Cancel, CancelOnDrop, Builder);
-all_are!(Handles: Chan<std::marker::PhantomPinned>, chan_core::Cause);
-all_are!(Handles: chan_core::RecvError, CloseError);
-all_are!(Send: chan_core::observe::Channel, chan_core::observe::ChannelSnapshot);
-all_are!(Sync: chan_core::observe::Channel, chan_core::observe::ChannelSnapshot);
-all_are!(Send: RecvFuture<'static, Cell<u8>, Go>, RecvFuture<'static, Cell<u8>, Rust>);
-all_are!(Send: SendFuture<'static, Cell<u8>, Go>, SendFuture<'static, Cell<u8>, Rust>);
-all_are!(Send: chan_core::Iter<'static, Cell<u8>>, chan_core::IntoIter<Cell<u8>>);
-all_are!(Send: chan_core::Range<'static, Cell<u8>>, chan_core::TryIter<'static, Cell<u8>>);
-none_is!(Send: Chan<Local>, SendChan<Local>, RecvChan<Local>, Sender<Local>, Receiver<Local>);
-none_is!(Sync: Chan<Local>, SendChan<Local>, RecvChan<Local>, Sender<Local>, Receiver<Local>);
-none_is!(Send: RecvFuture<'static, Local, Go>, SendFuture<'static, Local, Rust>);
-none_is!(Unpin: RecvFuture<'static, u8, Go>, SendFuture<'static, u8, Rust>);
