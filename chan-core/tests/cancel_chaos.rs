@@ -291,6 +291,9 @@ async fn receive_some(chan: Chan<Item>) -> usize {
                 item.receive();
                 count += 1;
             }
+            // Of two, one may have been told "closed" while the other was
+            // handed a value, which has come back by now: look again.
+            Some(None) if turn % 3 == 2 => {}
             Some(None) => break,
             None => {}
         }

@@ -6,6 +6,7 @@
 #![cfg(not(loom))]
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -32,7 +33,7 @@ struct Ledger {
 /// A message that knows where it is written down.
 struct Message {
     number: usize,
-    ledger: &'static Ledger,
+    ledger: Arc<Ledger>,
 }
 
 impl Message {
@@ -189,13 +190,17 @@ fn receive_all(rx: &impl Rx) {
 }
 
 fn conserves(tx: impl Tx, rx: impl Rx) {
-    let ledger: &'static Ledger = Box::leak(Box::new(Ledger {
+    let ledger = Arc::new(Ledger {
         received: (0..MESSAGES).map(|_| AtomicU8::new(0)).collect(),
         dropped: AtomicUsize::new(0),
-    }));
-    let share = move |sender: usize| {
+    });
+    let share = |sender: usize| {
+        let ledger = Arc::clone(&ledger);
         let numbers = (sender..MESSAGES).step_by(2 * OF_EACH);
-        numbers.map(move |number| Message { number, ledger })
+        numbers.map(move |number| Message {
+            number,
+            ledger: Arc::clone(&ledger),
+        })
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -212,9 +217,11 @@ fn conserves(tx: impl Tx, rx: impl Rx) {
             }
         }));
         let (mine, theirs) = (tx.clone(), tx.clone());
-        senders.push(thread::spawn(move || send_share(&mine, share(number))));
+        let messages = share(number);
+        senders.push(thread::spawn(move || send_share(&mine, messages)));
+        let messages = share(OF_EACH + number);
         sending_tasks.push(runtime.spawn(async move {
-            for message in share(OF_EACH + number) {
+            for message in messages {
                 theirs.send_async(message).await;
             }
         }));
