@@ -45,7 +45,7 @@ pub struct Receiver<T>(Option<Handle<T, RX>>);
 /// assert!(rx.try_recv().unwrap_err().is_empty());
 /// assert!(rx.recv_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
 /// ```
-pub fn never<T>() -> Receiver<T> {
+pub const fn never<T>() -> Receiver<T> {
     Receiver(None)
 }
 
