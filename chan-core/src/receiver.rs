@@ -45,7 +45,7 @@ pub struct Receiver<T>(Option<Handle<T, RX>>);
 /// assert!(rx.try_recv().unwrap_err().is_empty());
 /// assert!(rx.recv_timeout(Duration::from_millis(1)).unwrap_err().is_timeout());
 /// ```
-pub fn never<T>() -> Receiver<T> {
+pub const fn never<T>() -> Receiver<T> {
     Receiver(None)
 }
 
@@ -276,16 +276,27 @@ impl<'a, T> RecvArm<'a> for &'a Receiver<T> {
 }
 
 /// Made by [`Receiver::iter`].
-#[derive(Debug)]
 pub struct Iter<'a, T>(&'a Receiver<T>);
 
 /// Made by [`Receiver::try_iter`].
-#[derive(Debug)]
 pub struct TryIter<'a, T>(&'a Receiver<T>);
 
 /// Made by [`Receiver::into_iter`](IntoIterator::into_iter).
-#[derive(Debug)]
 pub struct IntoIter<T>(Receiver<T>);
+
+macro_rules! debug_of_an_iterator {
+    ($name:ident, $type:ty) => {
+        impl<T> fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.0).finish()
+            }
+        }
+    };
+}
+
+debug_of_an_iterator!(Iter, Iter<'_, T>);
+debug_of_an_iterator!(TryIter, TryIter<'_, T>);
+debug_of_an_iterator!(IntoIter, IntoIter<T>);
 
 impl<T> Iterator for Iter<'_, T> {
     type Item = T;

@@ -1,20 +1,31 @@
-//! Channels in the destructors of thread-locals: at the end of a thread, when
-//! other thread-locals (ours among them) may be gone.
+//! Channels in the last moments of a thread: its locals' destructors send,
+//! receive, park, wake, and make and drop channels, futures and contexts.
+//! Whatever locals this crate has may be gone by then.
+
 #![cfg(not(loom))]
 
 mod common;
 
 use std::cell::RefCell;
-use std::thread;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::Waker;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use chan_core::{Builder, after, bounded, unbounded};
-use common::{block_on, poll_box, until_parked, watched};
+use chan_core::observe::{self, Channel, TaskId};
+use chan_core::select::{Cons, End, RecvArm, Selection, SendArm};
+use chan_core::{Builder, Chan, Context, after, bounded, unbounded};
+use common::{block_on, poll, until_parked, watched};
 
-/// Runs what it is given when its thread ends.
-struct AtExit(RefCell<Option<Box<dyn FnOnce()>>>);
+const HOUR: Duration = Duration::from_secs(3600);
+const SOON: Duration = Duration::from_millis(2);
 
-impl Drop for AtExit {
+/// Runs when its thread ends.
+#[derive(Default)]
+struct Last(RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Drop for Last {
     fn drop(&mut self) {
         if let Some(last) = self.0.take() {
             last();
@@ -23,74 +34,161 @@ impl Drop for AtExit {
 }
 
 thread_local! {
-    static AT_EXIT: AtExit = const { AtExit(RefCell::new(None)) };
+    static EARLY: Last = Last::default();
+    static LATE: Last = Last::default();
 }
 
-/// A thread whose last deed is done by the destructor of a thread-local.
-fn at_the_exit_of_a_thread(last: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
-        AT_EXIT.with(|exit| exit.0.replace(Some(Box::new(last))));
-        // Ours come into being after it, and are gone before it.
-        let (tx, rx) = bounded(1);
-        let _ = block_on(tx.send_async(1));
-        assert!(rx.recv_timeout(Duration::from_millis(1)).is_ok());
-        assert!(rx.recv_timeout(Duration::from_millis(1)).is_err());
-    })
-}
-
-#[test]
-fn a_thread_parks_at_its_exit() {
-    let (tx, rx) = Builder::new().name("parks at exit").channel();
-    let (done, is_done) = bounded(1);
-    let ending = at_the_exit_of_a_thread(move || {
-        let received = rx.recv();
-        done.send(received).unwrap();
+/// Ends a thread with `last`, whose answer comes by a channel of `std`. The
+/// local is made before the thread's first use of channels, or after it: one
+/// of the two is destroyed later than whatever locals that use has made.
+fn at_exit<R: Send + 'static>(
+    early: bool,
+    last: impl FnOnce() -> R + Send + 'static,
+) -> (JoinHandle<()>, mpsc::Receiver<R>) {
+    let (answer, answered) = mpsc::channel();
+    let last = Box::new(move || answer.send(last()).unwrap());
+    let use_channels = || {
+        // Parks, as a thread and as a task, and is seen by a watcher.
+        let chan = Chan::<u8>::new(0);
+        assert!(chan.recv_timeout(SOON).is_err());
+        assert!(poll(&mut pin!(chan.recv_async()), Waker::noop()).is_pending());
+        observe::set_current_task(TaskId(7));
+    };
+    let thread = thread::spawn(move || {
+        if early {
+            EARLY.with(|local| local.0.replace(Some(last)));
+            use_channels();
+        } else {
+            use_channels();
+            LATE.with(|local| local.0.replace(Some(last)));
+        }
     });
-    until_parked(&watched("parks at exit"), 1);
-    tx.send(7).unwrap();
-    assert_eq!(is_done.recv(), Ok(Ok(7)));
-    ending.join().unwrap();
+    (thread, answered)
+}
+
+/// A channel of this name for each order of the locals.
+fn named<T>(name: &str, early: bool) -> (Chan<T>, Channel) {
+    let name = format!("{name} {early}");
+    (Builder::new().name(name.clone()).chan(), watched(&name))
 }
 
 #[test]
-fn a_thread_waits_to_send_at_its_exit() {
-    let (tx, rx) = Builder::new().name("sends at exit").channel();
-    let ending = at_the_exit_of_a_thread(move || tx.send("last words").unwrap());
-    until_parked(&watched("sends at exit"), 1);
-    assert_eq!(rx.recv(), Ok("last words"));
-    ending.join().unwrap();
+fn a_thread_parks_while_it_ends() {
+    for early in [true, false] {
+        let (chan, channel) = named("parks", early);
+        let theirs = chan.clone();
+        let (thread, answer) = at_exit(early, move || {
+            let received = theirs.recv();
+            theirs.send(received.map(|n| n + 1).unwrap_or_default());
+            theirs.recv_timeout(HOUR)
+        });
+        until_parked(&channel, 1);
+        let wait = channel.snapshot().waits[0].clone();
+        assert!(matches!(wait.who, observe::Who::Thread(_)), "{wait:?}");
+        chan.send(1);
+        until_parked(&channel, 1);
+        assert_eq!(chan.recv(), Some(2));
+        until_parked(&channel, 1);
+        chan.close();
+        assert_eq!(answer.recv().unwrap(), Ok(None));
+        thread.join().unwrap();
+    }
 }
 
 #[test]
-fn a_thread_wakes_others_at_its_exit() {
-    let (tx, rx) = Builder::new().name("wakes at exit").channel();
-    let waiting = thread::spawn(move || (rx.recv(), rx.recv()));
-    until_parked(&watched("wakes at exit"), 1);
-    // The drop of the handle closes.
-    at_the_exit_of_a_thread(move || tx.send(1).unwrap())
-        .join()
-        .unwrap();
-    let (first, second) = waiting.join().unwrap();
-    assert_eq!(first, Ok(1));
-    assert!(second.is_err());
+fn a_thread_wakes_others_while_it_ends() {
+    for early in [true, false] {
+        let (chan, channel) = named("wakes", early);
+        thread::scope(|s| {
+            let first = s.spawn(|| chan.recv());
+            until_parked(&channel, 1);
+            let second = s.spawn(|| block_on(chan.recv_async()));
+            until_parked(&channel, 2);
+            let theirs = chan.clone();
+            let (thread, answer) = at_exit(early, move || {
+                theirs.send(1);
+                theirs.close();
+                theirs.is_closed()
+            });
+            let received = (first.join().unwrap(), second.join().unwrap());
+            assert_eq!(received, (Some(1), None));
+            assert!(answer.recv().unwrap());
+            thread.join().unwrap();
+        });
+    }
 }
 
 #[test]
-fn channels_futures_and_timers_live_and_end_at_exit() {
-    let (done, is_done) = bounded(1);
-    at_the_exit_of_a_thread(move || {
-        let (tx, rx) = unbounded();
-        let mut waiting = Box::pin(rx.recv_async());
-        assert!(poll_box(&mut waiting).is_pending());
-        tx.send(1).unwrap();
-        // Dropped with a value in its hands.
-        drop(waiting);
-        assert_eq!(rx.recv(), Ok(1));
-        assert!(after(Duration::from_millis(1)).recv().is_ok());
-        assert!(block_on(rx.recv_timeout_async(Duration::from_millis(1))).is_err());
-        done.send(()).unwrap();
-    })
-    .join()
-    .unwrap();
-    assert!(is_done.recv().is_ok());
+fn a_thread_gives_up_waiting_while_it_ends() {
+    for early in [true, false] {
+        let (thread, answer) = at_exit(early, || {
+            let (tx, rx) = bounded::<u8>(0);
+            let nil = Chan::<u8>::nil();
+            [
+                rx.recv_timeout(SOON).is_err(),
+                tx.send_timeout(1, SOON).is_err(),
+                nil.recv_timeout(SOON).is_err(),
+                nil.send_timeout(1, SOON).is_err(),
+            ]
+        });
+        assert_eq!(answer.recv().unwrap(), [true; 4]);
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_thread_makes_and_drops_everything_while_it_ends() {
+    for early in [true, false] {
+        let (thread, answer) = at_exit(early, || {
+            let (tx, rx) = unbounded();
+            (0..100).for_each(|n| tx.send(n).unwrap());
+            let sum: u32 = rx.try_iter().sum();
+            let mut receive = Box::pin(rx.recv_async());
+            assert!(poll(&mut receive.as_mut(), Waker::noop()).is_pending());
+            tx.send(7).unwrap();
+            // Handed over, and given back.
+            drop(receive);
+            let back = block_on(rx.recv_async()).unwrap();
+            drop(rx);
+            let (ctx, cancel) = Context::background().with_timeout(HOUR);
+            cancel.cancel();
+            let timer = after(SOON).recv().is_ok();
+            let seen = observe::channels().len();
+            let task = observe::current_task();
+            (
+                sum,
+                back,
+                tx.is_closed(),
+                ctx.is_cancelled(),
+                timer,
+                seen > 0,
+                task,
+            )
+        });
+        let expected = (4950, 7, true, true, true, true, TaskId(7));
+        assert_eq!(answer.recv().unwrap(), expected);
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_thread_selects_while_it_ends() {
+    for early in [true, false] {
+        let (chan, channel) = named("selects", early);
+        let theirs = chan.clone();
+        let (thread, answer) = at_exit(early, move || {
+            let other = Chan::<u8>::new(0);
+            let cases = Cons(SendArm::arm(&other, 1), Cons(RecvArm::arm(&theirs), End));
+            let mut select = Box::pin(Selection::<_, 2>::of_thread(cases, false));
+            let won = select.as_mut().wait(&mut |_| {}, None);
+            let result = format!("{:?}", select.as_mut().take(won.unwrap()));
+            (won, result)
+        });
+        until_parked(&channel, 1);
+        chan.send(3);
+        let (won, result) = answer.recv().unwrap();
+        assert_eq!((won, &*result), (Some(1), "Next(This(Some(3)))"));
+        thread.join().unwrap();
+        assert!(channel.snapshot().waits.is_empty());
+    }
 }
