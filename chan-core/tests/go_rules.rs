@@ -19,6 +19,9 @@ use chan_core::{Builder, Chan, CloseError, Empty, RecvChan, SendChan, bounded, n
 
 use support::{panic_text, panics, waiting};
 
+mod common;
+#[path = "go_rules/promises.rs"]
+mod promises;
 #[path = "go_rules/support.rs"]
 mod support;
 #[path = "go_rules/values.rs"]
