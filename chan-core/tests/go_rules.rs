@@ -19,8 +19,9 @@ use chan_core::{Builder, Chan, CloseError, Empty, RecvChan, SendChan, bounded, n
 
 use support::{panic_text, panics, waiting};
 
-#[path = "go_rules/rest.rs"]
-mod rest;
+mod common;
+#[path = "go_rules/promises.rs"]
+mod promises;
 #[path = "go_rules/support.rs"]
 mod support;
 #[path = "go_rules/values.rs"]
