@@ -12,6 +12,12 @@ macro_rules! carries_value {
     ($name:ident, $text:literal) => {
         impl<T> $name<T> {
             /// The value that was not sent.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("assert_eq!(chan_core::", stringify!($name), "(7).into_inner(), 7);")]
+            /// ```
             pub fn into_inner(self) -> T {
                 self.0
             }
@@ -47,11 +53,30 @@ macro_rules! plain {
 }
 
 /// [`Sender::send`](crate::Sender::send) on a closed channel.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(1);
+/// drop(rx);
+/// assert_eq!(tx.send(7), Err(chan_core::SendError(7)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 carries_value!(SendError, "sending on a closed channel");
 
 /// [`Sender::try_send`](crate::Sender::try_send) could not send at once.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::TrySendError;
+/// let (tx, rx) = chan_core::bounded(1);
+/// tx.send(1).unwrap();
+/// assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
+/// drop(rx);
+/// assert_eq!(tx.try_send(3), Err(TrySendError::Disconnected(3)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// No room, and no receiver waits.
@@ -61,6 +86,15 @@ pub enum TrySendError<T> {
 }
 
 /// [`Sender::send_timeout`](crate::Sender::send_timeout) gave up.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::SendTimeoutError;
+/// let (tx, _rx) = chan_core::bounded(0);
+/// let late = tx.send_deadline(1, std::time::Instant::now());
+/// assert_eq!(late, Err(SendTimeoutError::Timeout(1)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The time is over.
@@ -73,6 +107,13 @@ macro_rules! two_ways_to_fail {
     ($name:ident, $first:ident, $first_text:literal) => {
         impl<T> $name<T> {
             /// The value that was not sent.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use chan_core::", stringify!($name), ";")]
+            #[doc = concat!("assert_eq!(", stringify!($name), "::", stringify!($first), "(7).into_inner(), 7);")]
+            /// ```
             pub fn into_inner(self) -> T {
                 match self {
                     $name::$first(value) | $name::Disconnected(value) => value,
@@ -80,6 +121,12 @@ macro_rules! two_ways_to_fail {
             }
 
             /// Whether the channel is closed.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("assert!(chan_core::", stringify!($name), "::Disconnected(7).is_disconnected());")]
+            /// ```
             pub fn is_disconnected(&self) -> bool {
                 matches!(self, $name::Disconnected(_))
             }
@@ -118,6 +165,12 @@ two_ways_to_fail!(SendTimeoutError, Timeout, "timed out waiting to send");
 
 impl<T> TrySendError<T> {
     /// Whether there was merely no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::TrySendError::Full(7).is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, TrySendError::Full(_))
     }
@@ -125,17 +178,41 @@ impl<T> TrySendError<T> {
 
 impl<T> SendTimeoutError<T> {
     /// Whether the time was over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::SendTimeoutError::Timeout(7).is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         matches!(self, SendTimeoutError::Timeout(_))
     }
 }
 
 /// [`Receiver::recv`](crate::Receiver::recv) on a closed and drained channel.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded::<u8>(1);
+/// drop(tx);
+/// assert_eq!(rx.recv(), Err(chan_core::RecvError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 plain!(RecvError, "receiving on an empty and closed channel");
 
 /// [`Receiver::try_recv`](crate::Receiver::try_recv) got nothing.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::TryRecvError;
+/// let (tx, rx) = chan_core::bounded::<u8>(1);
+/// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+/// drop(tx);
+/// assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// Nothing to receive now.
@@ -145,6 +222,15 @@ pub enum TryRecvError {
 }
 
 /// [`Receiver::recv_timeout`](crate::Receiver::recv_timeout) got nothing.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::RecvTimeoutError;
+/// let (_tx, rx) = chan_core::bounded::<u8>(1);
+/// let late = rx.recv_deadline(std::time::Instant::now());
+/// assert_eq!(late, Err(RecvTimeoutError::Timeout));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// The time is over.
@@ -155,11 +241,23 @@ pub enum RecvTimeoutError {
 
 impl TryRecvError {
     /// Whether there is merely nothing now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::TryRecvError::Empty.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         *self == TryRecvError::Empty
     }
 
     /// Whether there will never be anything again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::TryRecvError::Disconnected.is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         *self == TryRecvError::Disconnected
     }
@@ -167,11 +265,23 @@ impl TryRecvError {
 
 impl RecvTimeoutError {
     /// Whether the time was over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::RecvTimeoutError::Timeout.is_timeout());
+    /// ```
     pub fn is_timeout(&self) -> bool {
         *self == RecvTimeoutError::Timeout
     }
 
     /// Whether there will never be anything again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::RecvTimeoutError::Disconnected.is_disconnected());
+    /// ```
     pub fn is_disconnected(&self) -> bool {
         *self == RecvTimeoutError::Disconnected
     }
@@ -211,11 +321,29 @@ impl From<RecvError> for RecvTimeoutError {
 }
 
 /// [`Sender::close`](crate::Sender::close) on a channel that was closed before.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, _rx) = chan_core::bounded::<u8>(1);
+/// assert_eq!(tx.close(), Ok(()));
+/// assert_eq!(tx.close(), Err(chan_core::AlreadyClosed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyClosed;
 plain!(AlreadyClosed, "closing a closed channel");
 
 /// [`Chan::try_close`](crate::Chan::try_close) did not close.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Chan, CloseError};
+/// assert_eq!(Chan::<u8>::nil().try_close(), Err(CloseError::Nil));
+/// let chan = Chan::<u8>::new(0);
+/// chan.close();
+/// assert_eq!(chan.try_close(), Err(CloseError::Closed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseError {
     /// It was closed before. [`Chan::close`](crate::Chan::close) would panic.
@@ -236,21 +364,51 @@ impl fmt::Display for CloseError {
 impl Error for CloseError {}
 
 /// [`Chan::try_send`](crate::Chan::try_send) would have had to wait.
+///
+/// # Examples
+///
+/// ```
+/// let chan = chan_core::Chan::new(0);
+/// assert_eq!(chan.try_send(1), Err(chan_core::Full(1)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Full<T>(pub T);
 carries_value!(Full, "sending on a full channel");
 
 /// [`Chan::try_recv`](crate::Chan::try_recv) would have had to wait.
+///
+/// # Examples
+///
+/// ```
+/// let chan = chan_core::Chan::<u8>::new(0);
+/// assert_eq!(chan.try_recv(), Err(chan_core::Empty));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Empty;
 plain!(Empty, "receiving on an empty channel");
 
 /// A timed send of [`Chan`](crate::Chan) gave up; the value comes back.
+///
+/// # Examples
+///
+/// ```
+/// let chan = chan_core::Chan::new(0);
+/// let late = chan.send_deadline(1, std::time::Instant::now());
+/// assert_eq!(late, Err(chan_core::SendTimedOut(1)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendTimedOut<T>(pub T);
 carries_value!(SendTimedOut, "timed out waiting to send");
 
 /// A timed receive of [`Chan`](crate::Chan) gave up.
+///
+/// # Examples
+///
+/// ```
+/// let chan = chan_core::Chan::<u8>::new(0);
+/// let late = chan.recv_deadline(std::time::Instant::now());
+/// assert_eq!(late, Err(chan_core::RecvTimedOut));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvTimedOut;
 plain!(RecvTimedOut, "timed out waiting to receive");
