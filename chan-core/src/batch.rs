@@ -99,6 +99,15 @@ fn drain<T>(chan: Option<&Hchan<T>>) -> Drain<T> {
 
 /// The values that were in a channel; made by [`Receiver::drain`],
 /// [`Chan::drain`] and [`RecvChan::drain`].
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(2);
+/// tx.send_many(&mut [1, 2].into()).unwrap();
+/// let values: chan_core::Drain<i32> = rx.drain();
+/// assert_eq!(values.len(), 2);
+/// ```
 pub struct Drain<T>(std::vec::IntoIter<T>);
 
 impl<T> Iterator for Drain<T> {
@@ -129,6 +138,16 @@ impl<T> fmt::Debug for Drain<T> {
 ///
 /// Dropping it at any time loses nothing: what has not been sent is in the
 /// queue it was given, the one it was waiting to send included.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(2);
+/// tx.send_many_async(&mut [1, 2].into()).await.unwrap();
+/// assert_eq!(rx.len(), 2);
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct SendManyFuture<'a, T, F: SendFace<()>> {
     chan: Option<&'a Hchan<T>>,

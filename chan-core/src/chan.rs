@@ -629,6 +629,19 @@ tx.close();"
 );
 
 /// Made by [`Chan::iter`] and [`RecvChan::iter`].
+///
+/// # Examples
+///
+/// ```
+/// let chan = chan_core::Chan::new(2);
+/// chan.send_many(&mut [1, 2].into());
+/// chan.close();
+/// let mut sum = 0;
+/// for value in &chan {
+///     sum += value;
+/// }
+/// assert_eq!(sum, 3);
+/// ```
 pub struct Range<'a, T>(Option<&'a Hchan<T>>);
 
 impl<T> Iterator for Range<'_, T> {

@@ -22,6 +22,17 @@ use crate::waitq::{Direction, Site};
 /// # Cancel safety
 ///
 /// Dropping it at any time leaves no trace.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded::<u8>(1);
+/// let closed: chan_core::ClosedFuture<'_, u8> = tx.closed();
+/// drop(rx);
+/// closed.await;
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ClosedFuture<'a, T> {
     selection: Selection<Cons<CloseCase<'a, T>, End>, 1>,

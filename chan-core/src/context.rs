@@ -24,6 +24,16 @@ use crate::panics;
 use crate::time::{self, TimerId};
 
 /// Why a context was cancelled: Go's `ctx.Err()`.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Cause, Context};
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// assert_eq!(ctx.cause(), None);
+/// cancel.cancel();
+/// assert_eq!(ctx.cause(), Some(Cause::Cancelled));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// Somebody called [`Cancel::cancel`].
@@ -303,6 +313,15 @@ impl WeakContext {
     /// # Examples
     ///
     /// See [`Context::downgrade`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (ctx, cancel) = chan_core::Context::background().with_cancel();
+    /// let weak = ctx.downgrade();
+    /// drop((ctx, cancel));
+    /// assert!(weak.upgrade().is_none());
+    /// ```
     pub fn upgrade(&self) -> Option<Context> {
         self.0.upgrade().map(Context)
     }

@@ -19,6 +19,17 @@ use crate::selection::Selection;
 ///
 /// Dropping it at any time loses no value: one that it was handed and has not
 /// returned goes to the next receiver, ahead of everything sent later.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(1);
+/// let receive = rx.recv_async();
+/// tx.send(1).unwrap();
+/// assert_eq!(receive.await, Ok(1));
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T, F: RecvFace<T>> {
     selection: Selection<Cons<RecvCase<'a, T, F>, End>, 1>,

@@ -276,12 +276,38 @@ impl<'a, T> RecvArm<'a> for &'a Receiver<T> {
 }
 
 /// Made by [`Receiver::iter`].
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(2);
+/// tx.send_many(&mut [1, 2].into()).unwrap();
+/// drop(tx);
+/// assert_eq!(rx.iter().max(), Some(2));
+/// ```
 pub struct Iter<'a, T>(&'a Receiver<T>);
 
 /// Made by [`Receiver::try_iter`].
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(2);
+/// tx.send(1).unwrap();
+/// assert_eq!(rx.try_iter().count(), 1);
+/// ```
 pub struct TryIter<'a, T>(&'a Receiver<T>);
 
 /// Made by [`Receiver::into_iter`](IntoIterator::into_iter).
+///
+/// # Examples
+///
+/// ```
+/// let (tx, rx) = chan_core::bounded(2);
+/// tx.send_many(&mut [1, 2].into()).unwrap();
+/// drop(tx);
+/// assert_eq!(rx.into_iter().last(), Some(2));
+/// ```
 pub struct IntoIter<T>(Receiver<T>);
 
 macro_rules! debug_of_an_iterator {

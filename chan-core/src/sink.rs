@@ -41,6 +41,17 @@ use crate::waitq::Site;
 /// # Cancel safety
 ///
 /// Dropped while a value waits for room, it drops that value.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::SinkExt;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(1);
+/// tx.sink().send(1).await.unwrap();
+/// assert_eq!(rx.recv(), Ok(1));
+/// # });
+/// ```
 #[must_use = "sinks do nothing unless polled"]
 pub struct SendSink<'a, T, F: SendFace<T>> {
     // Before `owner`: the wait ends before what it waits on.

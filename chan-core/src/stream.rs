@@ -31,6 +31,17 @@ use crate::waitq::Site;
 /// Dropping it, or a future that waits for its next value, at any time loses
 /// nothing: a value it was handed and has not returned goes to the next
 /// receiver.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::StreamExt;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(1);
+/// tx.send(1).unwrap();
+/// assert_eq!(rx.stream().next().await, Some(1));
+/// # });
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct RecvStream<'a, T> {
     // Before `_owner`: the wait ends before what it waits on.

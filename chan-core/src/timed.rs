@@ -95,6 +95,16 @@ impl Drop for Alarm {
 /// # Cancel safety
 ///
 /// Dropping it at any time loses no value, as for [`RecvFuture`].
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (_tx, rx) = chan_core::bounded::<u8>(1);
+/// let soon = std::time::Duration::from_millis(5);
+/// assert!(rx.recv_timeout_async(soon).await.unwrap_err().is_timeout());
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvTimeoutFuture<'a, T, F: RecvFace<T>> {
     receive: RecvFuture<'a, T, F>,
