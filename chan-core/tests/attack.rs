@@ -481,39 +481,6 @@ fn watchers_look_at_what_comes_and_goes() {
     assert!(looks.into_inner() > 0);
 }
 
-/// A watcher may be the last to hold a header whose values borrow from a
-/// frame that is gone: no code of theirs runs then.
-#[test]
-fn a_header_outlives_what_its_values_borrowed() {
-    struct Loud<'a>(&'a AtomicUsize);
-    impl Drop for Loud<'_> {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    let kept = {
-        let drops = AtomicUsize::new(0);
-        let kept = {
-            let chan = Builder::new().name("borrows").capacity(2).chan();
-            chan.send(Loud(&drops));
-            let mut handed = Box::pin(chan.recv_async());
-            assert!(poll_box(&mut handed).is_ready());
-            chan.send(Loud(&drops));
-            watched("borrows")
-        };
-        assert_eq!(drops.load(Ordering::Relaxed), 2);
-        kept
-    };
-    assert_eq!(kept.snapshot().len, 0);
-    assert!(
-        !observe::channels()
-            .iter()
-            .any(|channel| channel.id() == kept.id())
-    );
-    // The last share, given up on another thread.
-    thread::spawn(move || drop(kept)).join().unwrap();
-}
-
 #[test]
 fn a_long_list_of_returned_values_whose_drop_panics() {
     struct Fuse(bool, Arc<AtomicUsize>);

@@ -131,6 +131,110 @@ fn a_watcher_keeps_no_value_alive() {
     );
 }
 
+/// Values in all places at which a channel may have them when its last handle
+/// goes. A watcher holds the header and a look at it, before and after.
+#[test]
+fn a_watcher_prolongs_no_life_wherever_the_value_is() {
+    type Place = fn(&Chan<Arc<()>>, &Arc<()>);
+    let places: [(&str, Place); 6] = [
+        ("in the buffer", |chan, value| chan.send(value.clone())),
+        ("closed over", |chan, value| {
+            chan.send(value.clone());
+            chan.close();
+        }),
+        ("come back", |chan, value| {
+            let receive = parked(chan.recv_async());
+            chan.send(value.clone());
+            drop(receive);
+            assert_eq!(Arc::strong_count(value), 2);
+        }),
+        ("in a send that waits", |chan, value| {
+            chan.send(value.clone());
+            let send = parked(chan.send_async(value.clone()));
+            assert_eq!(Arc::strong_count(value), 3);
+            drop(send);
+        }),
+        ("in a receive that is over", |chan, value| {
+            let mut receive = parked(chan.recv_async());
+            chan.send(value.clone());
+            assert_eq!(Arc::strong_count(value), 2);
+            assert!(poll(&mut receive).is_ready());
+        }),
+        ("in a thread that waits", |chan, value| {
+            let name = "in a thread that waits";
+            thread::scope(|s| {
+                chan.send(value.clone());
+                s.spawn(|| chan.send(value.clone()));
+                seen(name, has_parked);
+                drop(chan.recv());
+            });
+        }),
+    ];
+    for (name, place) in places {
+        for unbounded in [false, true] {
+            let fits = !name.contains("that waits");
+            if unbounded && !fits {
+                continue; // Nobody waits to send there.
+            }
+            let value = Arc::new(());
+            let builder = Builder::new().name(name);
+            let chan = match unbounded {
+                true => builder.unbounded().chan(),
+                false => builder.capacity(1).chan(),
+            };
+            let watched = channel(name).unwrap();
+            let looks = [watched.snapshot(), watched.clone().snapshot()];
+            place(&chan, &value);
+            let late = (watched.clone(), watched.snapshot());
+            drop(chan);
+            assert_eq!(Arc::strong_count(&value), 1, "{name}");
+            assert!(channel(name).is_none());
+            drop((watched, looks, late));
+        }
+    }
+}
+
+/// Values of a frame that is gone, and a watcher that is not: were one left
+/// in what it holds, dropping it would write into that frame.
+#[test]
+fn a_watcher_outlives_what_values_borrow() {
+    struct Loud<'a>(&'a Mutex<u32>);
+    impl Drop for Loud<'_> {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() += 1;
+        }
+    }
+    let kept: Vec<(Channel, ChannelSnapshot)> = [0, 2, usize::MAX]
+        .into_iter()
+        .map(|capacity| {
+            let drops = Mutex::new(0);
+            let kept = {
+                let builder = Builder::new().name("of a frame");
+                let (tx, rx) = match capacity {
+                    usize::MAX => builder.unbounded().channel(),
+                    _ => builder.capacity(capacity).channel(),
+                };
+                let mut back = Box::pin(rx.recv_async());
+                assert!(poll(&mut back).is_pending());
+                tx.try_send(Loud(&drops)).ok().unwrap();
+                drop(back);
+                let _in_buffer = tx.try_send(Loud(&drops)).map_err(drop);
+                let mut waits = Box::pin(tx.send_async(Loud(&drops)));
+                let _ = poll(&mut waits);
+                let watched = channel("of a frame").unwrap();
+                let seen = watched.snapshot();
+                assert!(seen.len > 0);
+                (watched, seen)
+            };
+            assert_eq!(*drops.lock().unwrap(), 3);
+            kept
+        })
+        .collect();
+    assert!(kept.iter().all(|(watched, _)| watched.snapshot().len == 0));
+    // The last shares, given up on another thread.
+    thread::spawn(move || drop(kept)).join().unwrap();
+}
+
 #[test]
 fn numbers_are_not_used_twice() {
     let one = Builder::new().name("number").chan::<u8>();
