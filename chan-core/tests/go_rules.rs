@@ -478,7 +478,15 @@ fn race<C: Sync>(rounds: usize, make: impl Fn() -> C, one: fn(&C), other: fn(&C)
     let channels: Vec<C> = (0..rounds).map(|_| make()).collect();
     // Two threads that spin meet more closely than those that wake each other.
     let turns = [(); 2].map(|()| AtomicUsize::new(0));
+    // Who fails lets the other go on, and the test end.
+    struct End<'t>(&'t AtomicUsize);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(usize::MAX, Ordering::Release);
+        }
+    }
     let run = |me: usize, act: fn(&C)| {
+        let _end = End(&turns[me]);
         for (round, chan) in channels.iter().enumerate() {
             turns[me].store(round, Ordering::Release);
             while turns[1 - me].load(Ordering::Acquire) < round {
@@ -486,7 +494,6 @@ fn race<C: Sync>(rounds: usize, make: impl Fn() -> C, one: fn(&C), other: fn(&C)
             }
             act(chan);
         }
-        turns[me].store(usize::MAX, Ordering::Release);
     };
     let start = Barrier::new(2);
     thread::scope(|s| {

@@ -286,16 +286,30 @@ fn rule_36_who_gives_up_loses_its_place() {
     assert!(poll(&mut again).is_pending());
     assert_eq!(poll(&mut second), Poll::Ready(Some(1)));
     drop((again, second));
-    let gave_up = Barrier::new(2);
+    let overtaken = AtomicBool::new(false);
     thread::scope(|s| {
         s.spawn(|| {
-            assert!(chan.send_timeout(1, SHORT).is_err());
-            gave_up.wait();
+            while !overtaken.load(Ordering::Acquire) {
+                assert!(chan.send_timeout(1, SHORT).is_err());
+            }
             chan.send(3);
         });
+        while chan.waiting_senders() == 0 {
+            thread::yield_now();
+        }
+        // Behind the thread, unless that has just given up.
         let mut task = parked(chan.send_async(2));
-        gave_up.wait();
-        waiting("rule 36", 2);
+        overtaken.store(true, Ordering::Release);
+        let queued_anew = |wait: &chan_core::observe::Wait| !wait.has_deadline;
+        while waiting("rule 36", 2)
+            .waits
+            .iter()
+            .filter(|it| queued_anew(it))
+            .count()
+            < 2
+        {
+            thread::yield_now();
+        }
         let values = [chan.recv(), chan.recv()];
         assert_eq!(values, [Some(2), Some(3)], "queued anew, behind the task");
         assert!(poll(&mut task).is_ready());
@@ -335,9 +349,13 @@ fn rule_66_range_over_nil_waits_for_ever() {
             _ => false,
         })
     };
-    while !parked() {
+    // It parks, and parks again whoever unparks it.
+    for _ in 0..100 {
+        while !parked() {
+            assert!(!looper.is_finished(), "it ended");
+            thread::yield_now();
+        }
+        looper.thread().unpark();
         thread::yield_now();
     }
-    looper.thread().unpark();
-    assert!(!looper.is_finished());
 }
