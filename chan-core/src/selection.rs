@@ -109,7 +109,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
                 drop(frozen);
                 return won.fire();
             }
-            this.pass_2(&mut frozen, &arms);
+            this.pass_2(&mut frozen, &arms, &order);
         }
         if !this.party.wait(deadline) {
             refresh(&arms);
@@ -185,7 +185,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         }
         // SAFETY: nothing is linked yet.
         let none = unsafe { self.party.set_waker(waker) };
-        self.pass_2(&mut frozen, &arms);
+        self.pass_2(&mut frozen, &arms, &order);
         drop(frozen);
         drop(none);
         coop::waits();
@@ -246,13 +246,16 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         None
     }
 
-    /// Pass 2: queue up on all channels.
-    fn pass_2(&self, frozen: &mut Frozen<'_, N>, arms: &[Arm<'_>; N]) {
+    /// Pass 2: queue up on all channels, in the order of the look: of several
+    /// cases of one channel the first in its queue will be served (rules 36
+    /// and 56).
+    fn pass_2(&self, frozen: &mut Frozen<'_, N>, arms: &[Arm<'_>; N], order: &[u16; N]) {
         self.stage.set(Stage::Parked);
-        for (index, arm) in arms.iter().enumerate() {
+        for &index in order {
+            let (arm, guard) = (&arms[index as usize], frozen.guard(index as usize));
             // SAFETY: `self` is pinned, and `pass_3`, which withdraws, comes
-            // before its end: in `wait`, `next_poll` or `drop`.
-            unsafe { arm.park(frozen.guard(index), &self.party, index as u32) };
+            // before its end: in `wait`, `next_poll`, `give_up` or `drop`.
+            unsafe { arm.park(guard, &self.party, index.into()) };
         }
     }
 

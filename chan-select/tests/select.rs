@@ -83,6 +83,33 @@ fn rule_56_each_case_of_one_channel_counts() {
     assert_fair(twice, TRIALS, 2.0 / 3.0);
 }
 
+/// They queue in the order of the look, so that one that has parked chooses
+/// as one that looks.
+#[test]
+fn rule_36_and_56_waiting_cases_of_one_channel_count_as_well() {
+    use std::task::{Context, Poll, Waker};
+
+    const TRIALS: usize = 2_000;
+    let chan = Chan::new(0);
+    let mut first = 0;
+    for _ in 0..TRIALS {
+        let mut select = Box::pin(async {
+            chan_select::select_async! {
+                recv(chan) -> _ => true,
+                recv(chan) -> _ => false,
+            }
+        });
+        let mut task = Context::from_waker(Waker::noop());
+        assert!(select.as_mut().poll(&mut task).is_pending());
+        chan.try_send(1).unwrap();
+        let Poll::Ready(was_first) = select.as_mut().poll(&mut task) else {
+            panic!("it was served");
+        };
+        first += usize::from(was_first);
+    }
+    assert_fair(first, TRIALS, 0.5);
+}
+
 #[test]
 fn rule_50_default_only_if_nothing_is_ready() {
     let chan = Chan::new(1);
