@@ -61,14 +61,15 @@ impl Op {
     /// Every pair of bytes is a step. Steps that end things are rarer, and
     /// the smallest are the simplest, for those who shrink scripts.
     fn decode(kind: u8, which: u8) -> Op {
-        let way = match which >> 6 {
-            0 | 1 => Way::Try,
-            2 => Way::Block,
+        // A timeout is rare, since it gives its turn on the processor away.
+        let way = match which >> 4 {
+            0..=7 => Way::Try,
+            8..=14 => Way::Block,
             _ => Way::Timeout,
         };
         match kind % 64 {
-            0..=9 => Op::Send(way, which & 0x3f),
-            10..=17 => Op::Recv(way, which & 0x3f),
+            0..=9 => Op::Send(way, which & 0x0f),
+            10..=17 => Op::Recv(way, which & 0x0f),
             18..=25 => Op::MakeSend {
                 by: which & 0x7f,
                 polled: which >= 0x80,
