@@ -20,6 +20,10 @@ use crate::selection::Selection;
 /// Dropping it at any time loses no value: one that it was handed and has not
 /// returned goes to the next receiver, ahead of everything sent later.
 ///
+/// A task that waits with two of these on one channel may be told by one that
+/// the channel is closed while the other has been handed the last value, which
+/// comes back when it is dropped: look again before you leave.
+///
 /// # Examples
 ///
 /// ```

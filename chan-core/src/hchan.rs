@@ -15,7 +15,8 @@
 //!     nobody joins a queue, no value enters the ring.
 //! I5  Values sent = values received + values in the channel, at every
 //!     moment somebody else can look: a hand-off counts as received, a value
-//!     that comes back no longer does.
+//!     that comes back no longer does. (Values that are
+//!     discarded because nobody can receive them any more are in no count.)
 //! I6  Wakers, destructors and watchers run after the lock is given back.
 //!
 //! The order of attempts is Go's (rules 14, 21 and 58 of the parity table):
