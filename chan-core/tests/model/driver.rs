@@ -251,6 +251,7 @@ impl Driver {
     }
 
     fn poll(&mut self, at: usize, waker: usize) {
+        new_turn();
         let running = &mut self.futures[at];
         let expected = self.plain.poll(running.task, waker);
         same(expected, || {
@@ -429,4 +430,13 @@ fn caught<R>(operation: impl FnOnce() -> R) -> Result<R, String> {
         Ok(text) => *text,
         Err(_) => "a panic without a text".to_owned(),
     })
+}
+
+/// Begins a new row of ready polls by a wait: after too long a row a future
+/// that is ready lets others have their turn, which the model does not know.
+fn new_turn() {
+    let nil = chan_core::Chan::<u8>::nil();
+    let mut wait = std::pin::pin!(nil.recv_async());
+    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
 }
