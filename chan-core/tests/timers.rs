@@ -15,7 +15,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chan_core::observe::{self, Channel, ChannelSnapshot};
+use chan_core::observe::{self, Channel, ChannelSnapshot, Manners};
 use chan_core::{Receiver, Ticker, Timer, after, at, never, tick};
 use common::{Counting, block_on, poll_box, until, until_parked};
 
@@ -352,6 +352,26 @@ fn rule_69_ticks_that_come_back_do_not_pile_up() {
     assert!(ticker.channel().try_recv().is_err());
 }
 
+#[test]
+fn rule_69_a_tick_that_came_back_keeps_the_next_one_out() {
+    let period = Duration::from_millis(4);
+    let ticker = Ticker::new(period);
+    let line = line!() - 1;
+    for _ in 0..5 {
+        let (counting, waker) = Counting::new();
+        while ticker.channel().try_recv().is_ok() {}
+        let Some(future) = waiting(ticker.channel(), &waker) else {
+            continue;
+        };
+        until(|| counting.wakes() == 1);
+        // Before the next tick, as a rule.
+        drop(future);
+        until_past(Instant::now() + 2 * period);
+        until(|| seen(line).len > 0);
+        assert_eq!(seen(line).len, 1);
+    }
+}
+
 // ---- The thread. ----
 
 #[test]
@@ -449,6 +469,8 @@ fn a_watcher_sees_a_pending_timer_as_a_live_sender() {
     let rx = after(HOUR);
     let line = line!() - 1;
     assert_eq!((seen(line).handles.send, seen(line).handles.recv), (1, 1));
+    // Only channels with Go's manners are ever called orphaned.
+    assert_eq!(seen(line).manners, Manners::Go);
     drop(rx);
 
     // Dropped but for a receiver: it still fires, and then never again.
