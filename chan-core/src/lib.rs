@@ -61,20 +61,27 @@
 //! once, having woken its own task. Nothing is lost by that; who polls by hand
 //! should know.
 //!
-//! # After fork
-//!
-//! A child made by `fork` has only the thread that forked. Locks that other
-//! threads held stay held in it, those who waited stay queued and never come,
-//! and the timer thread is not there: nothing of this crate that existed
-//! before the fork may be used in the child, and no timer at all. A child that
-//! calls `exec` at once, as one of [`std::process::Command`] does, is not
-//! concerned.
-//!
 //! # Panics inside a channel
 //!
 //! Destructors of values, wakers and watchers never run under a channel's
 //! lock. If one panics, the panic goes to whoever called the operation, the
 //! channel stays sound, and no other value is lost.
+//!
+//! # After `fork`
+//!
+//! `fork` copies one thread. A child of a process with several may do nothing
+//! but `exec`, here as with everything else that takes locks: one that another
+//! thread held at that moment (of a channel, of the list of channels, of the
+//! timers) is never given back in the child. As with Go, forking without
+//! `exec` is not supported.
+//!
+//! What really happens if no such lock was held: channels work, between
+//! threads of the child. So do timers, if the parent had not set one (a
+//! deadline of a [`Context`] is one too). If it had, the child has no timer
+//! thread and does not get one: nothing is woken by time, no `after` ends a
+//! wait, no context meets its deadline. Only a look, [`Receiver::try_recv`]
+//! say, still sees a timer that is due, and so does a receive with a timeout
+//! of its own when it gives up.
 
 // The files in the order of their imports, lowest first. Those with unsafe
 // code are `sync`, `clock`, `parker`, `waitq`, `ring`, `header`, `registry`,

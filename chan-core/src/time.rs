@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::receiver::{Receiver, never};
 
-use queue::{Feeder, When};
-pub(crate) use queue::{TimerId, cancel, schedule};
+use crate::time::queue::{Feeder, When};
+pub(crate) use crate::time::queue::{TimerId, cancel, schedule};
 
 /// A receiver that gets one value when `delay` is over: the moment at which
 /// that was the case, however late it is received.
