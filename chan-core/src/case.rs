@@ -18,7 +18,6 @@ use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::blocks::Block;
 use crate::face::{Closed, RecvFace, SendFace};
 use crate::hchan::{Hchan, Received, Sent, Slot};
 use crate::header::{Guard, Header};
@@ -113,9 +112,14 @@ pub(crate) struct Arm<'c>(pub(crate) &'c dyn Erased);
 
 /// The operations of a case that need no type.
 pub(crate) trait Erased {
-    fn header(&self) -> &Header;
+    /// Its channel, unless that is nil.
+    fn header(&self) -> Option<&Header>;
     /// Does the operation if it can be done now. `guard` is of `header()`.
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake>;
+    /// The same with no lock held yet.
+    fn attempt_alone(&self) -> Option<Wake> {
+        self.attempt(&mut self.header()?.lock())
+    }
     fn waiter(&self) -> &OnceCell<Waiter>;
     /// Where the value is or goes, if one moves.
     fn slot(&self) -> Option<NonNull<()>>;
@@ -129,8 +133,18 @@ pub(crate) trait Erased {
 
 impl<'c> Arm<'c> {
     #[inline]
-    pub(crate) fn header(&self) -> &'c Header {
+    pub(crate) fn header(&self) -> Option<&'c Header> {
         self.0.header()
+    }
+
+    /// Where its waiter is queued.
+    pub(crate) fn header_or_nil(&self) -> &'c Header {
+        self.header().unwrap_or_else(|| nil::header())
+    }
+
+    #[inline]
+    pub(crate) fn attempt_alone(&self) -> Option<Wake> {
+        self.0.attempt_alone()
     }
 
     #[inline]
@@ -150,7 +164,7 @@ impl<'c> Arm<'c> {
     ///
     /// # Safety
     ///
-    /// `guard` is of `header()`. The case and the party stay where they are
+    /// `guard` is of `header_or_nil()`. The case and the party stay where they are
     /// until the case is withdrawn (C1).
     pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
         let waiter = self.0.waiter().get_or_init(|| {
@@ -207,6 +221,21 @@ impl<'a, T, F> RecvCase<'a, T, F> {
     }
 }
 
+impl<T, F> RecvCase<'_, T, F> {
+    /// Remembers what a look has brought, if it has.
+    #[inline]
+    fn keep(&self, received: Received<T>) -> Option<Wake> {
+        let (got, wake) = match received {
+            Received::Value(value, wake) => (Got::Value(value), wake),
+            Received::Returned(node) => (Got::Returned(node), Wake::None),
+            Received::Closed => (Got::Closed, Wake::None),
+            Received::Empty => return None,
+        };
+        self.got.set(got);
+        Some(wake)
+    }
+}
+
 impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
     /// The result of a case that has won.
     fn take(&self) -> F::Out {
@@ -224,23 +253,18 @@ impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
 
 impl<T, F> Erased for RecvCase<'_, T, F> {
     #[inline]
-    fn header(&self) -> &Header {
-        match self.chan {
-            Some(chan) => chan.header(),
-            None => nil::header(),
-        }
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
     }
 
     #[inline]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
-        let (got, wake) = match self.chan?.op(guard).recv() {
-            Received::Value(value, wake) => (Got::Value(value), wake),
-            Received::Returned(node) => (Got::Returned(node), Wake::None),
-            Received::Closed => (Got::Closed, Wake::None),
-            Received::Empty => return None,
-        };
-        self.got.set(got);
-        Some(wake)
+        self.keep(self.chan?.op(guard).recv())
+    }
+
+    #[inline]
+    fn attempt_alone(&self) -> Option<Wake> {
+        self.keep(self.chan?.try_recv())
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {
@@ -349,6 +373,26 @@ impl<'a, T, F> SendCase<'a, T, F> {
         unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
     }
 
+    /// Remembers what became of the value, or puts it back.
+    #[inline]
+    fn keep(&self, sent: Sent<T>) -> Option<Wake> {
+        match sent {
+            Sent::Done(wake) => {
+                self.state.set(Sending::Gone);
+                Some(wake)
+            }
+            Sent::Closed(value) => {
+                self.put_back(value);
+                self.state.set(Sending::Closed);
+                Some(Wake::None)
+            }
+            Sent::Full(value) => {
+                self.put_back(value);
+                None
+            }
+        }
+    }
+
     /// The value of a case that has given up.
     pub(crate) fn disarm(&self) -> T {
         assert!(self.state.replace(Sending::Gone) == Sending::Armed);
@@ -379,11 +423,8 @@ impl<T, F: SendFace<T>> SendCase<'_, T, F> {
 
 impl<T, F> Erased for SendCase<'_, T, F> {
     #[inline]
-    fn header(&self) -> &Header {
-        match self.chan {
-            Some(chan) => chan.header(),
-            None => nil::header(),
-        }
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
     }
 
     #[inline]
@@ -391,35 +432,19 @@ impl<T, F> Erased for SendCase<'_, T, F> {
         let chan = self.chan?;
         // SAFETY: a case that attempts is not linked, and holds its value.
         let value = unsafe { self.take_value() };
-        let mut op = chan.op(guard);
-        let mut sent = op.send(value);
-        if let Sent::Full(value) = sent {
-            // A channel without a limit is never full. Memory is had under
-            // the locks here: a select cannot let go of them for it.
-            sent = match chan.header().is_unbounded() {
-                true => {
-                    let none = op.grow(Block::new());
-                    debug_assert!(none.is_none(), "it was full");
-                    op.send(value)
-                }
-                false => Sent::Full(value),
-            };
-        }
-        match sent {
-            Sent::Done(wake) => {
-                self.state.set(Sending::Gone);
-                Some(wake)
-            }
-            Sent::Closed(value) => {
-                self.put_back(value);
-                self.state.set(Sending::Closed);
-                Some(Wake::None)
-            }
-            Sent::Full(value) => {
-                self.put_back(value);
-                None
-            }
-        }
+        let sent = chan.op(guard).send(value);
+        // A channel without a limit is never full: the look at it alone, which
+        // comes first and has memory if it must, finds it ready.
+        debug_assert!(!chan.header().is_unbounded());
+        self.keep(sent)
+    }
+
+    #[inline]
+    fn attempt_alone(&self) -> Option<Wake> {
+        let chan = self.chan?;
+        // SAFETY: as in `attempt`.
+        let value = unsafe { self.take_value() };
+        self.keep(chan.try_send(value))
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {

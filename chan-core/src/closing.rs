@@ -54,7 +54,7 @@ impl<T> Future for ClosedFuture<'_, T> {
         // SAFETY: the only field is pinned with the future: nothing moves out
         // of it, and neither type has a Drop that could.
         let selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.poll(cx, &mut |_| {}));
+        ready!(selection.poll(cx, |_| 0));
         Poll::Ready(())
     }
 }

@@ -80,10 +80,8 @@ macro_rules! future_of_one {
             type Output = F::Out;
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Out> {
-                let mut selection = self.selection();
-                // One case, one order.
-                let index = ready!(selection.as_mut().poll(cx, &mut |_| {}));
-                match selection.take(index) {
+                // One case: there is nothing to choose.
+                match ready!(self.selection().poll(cx, |_| 0)) {
                     Won::This(result) => Poll::Ready(result),
                     Won::Next(never) => match never {},
                 }
@@ -104,9 +102,7 @@ future_of_one!(SendFuture, SendCase, SendFace);
 impl<T, F: RecvFace<T>> RecvFuture<'_, T, F> {
     /// Stops waiting: the result, if it came before that.
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
-        let mut selection = self.selection();
-        let index = selection.as_mut().give_up()?;
-        match selection.take(index) {
+        match self.selection().give_up()? {
             Won::This(result) => Some(result),
             Won::Next(never) => match never {},
         }
@@ -118,12 +114,10 @@ impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
     #[track_caller]
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Result<F::Out, T> {
         let mut selection = self.selection();
-        let Some(index) = selection.as_mut().give_up() else {
-            return Err(selection.cases().0.disarm());
-        };
-        match selection.take(index) {
-            Won::This(result) => Ok(result),
-            Won::Next(never) => match never {},
+        match selection.as_mut().give_up() {
+            Some(Won::This(result)) => Ok(result),
+            Some(Won::Next(never)) => match never {},
+            None => Err(selection.cases().0.disarm()),
         }
     }
 }

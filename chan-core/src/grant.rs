@@ -9,7 +9,6 @@ use crate::case::{Arm, CaseList, Cons, End, Erased, sealed, sent_on_closed};
 use crate::face::{Closed, SendFace};
 use crate::hchan::{Hchan, Reserved};
 use crate::header::{Guard, Header};
-use crate::nil;
 use crate::parker::Wake;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 
@@ -81,8 +80,8 @@ impl<'a, T> CloseCase<'a, T> {
 }
 
 impl<T> Erased for ReserveCase<'_, T> {
-    fn header(&self) -> &Header {
-        self.chan.map_or_else(|| nil::header(), Hchan::header)
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
     }
 
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
@@ -128,8 +127,8 @@ impl<T> Erased for ReserveCase<'_, T> {
 }
 
 impl<T> Erased for CloseCase<'_, T> {
-    fn header(&self) -> &Header {
-        self.chan.map_or_else(|| nil::header(), Hchan::header)
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
     }
 
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {

@@ -28,6 +28,7 @@
 //!   `closed_flag_publishes`.
 
 use std::borrow::Cow;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -170,6 +171,41 @@ impl Header {
             access: self.guarded.get_mut(),
             unlock: Unlock(self),
         }
+    }
+
+    /// Takes the lock without a guard: one of several that a select holds.
+    #[inline]
+    pub(crate) fn hold(&self) {
+        self.lock.lock();
+    }
+
+    /// Gives back what [`Header::hold`] has taken.
+    ///
+    /// # Safety
+    ///
+    /// This thread holds the lock, and there is no guard of it.
+    #[inline]
+    pub(crate) unsafe fn release(&self) {
+        self.lock.unlock();
+    }
+
+    /// What a guard is for, under a lock that is held and stays so.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Header::release`].
+    #[inline]
+    pub(crate) unsafe fn with_held<R>(&self, f: impl FnOnce(&mut Guard<'_>) -> R) -> R {
+        let mut guard = ManuallyDrop::new(Guard {
+            access: self.guarded.get_mut(),
+            unlock: Unlock(self),
+        });
+        let result = f(&mut guard);
+        // The access ends, the lock is kept; so it is if `f` panics.
+        let Guard { access, unlock } = ManuallyDrop::into_inner(guard);
+        let _ended: crate::sync::MutPtr<Guarded> = access;
+        std::mem::forget(unlock);
+        result
     }
 
     pub(crate) fn id(&self) -> ChannelId {

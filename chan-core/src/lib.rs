@@ -114,6 +114,7 @@ mod error;
 mod face;
 mod future;
 mod grant;
+mod look;
 mod selection;
 
 mod about;
@@ -178,5 +179,5 @@ pub mod select {
     pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;
     pub use crate::nil::select_nothing;
-    pub use crate::selection::{PollOrder, Selection};
+    pub use crate::selection::{Selection, look, wait};
 }

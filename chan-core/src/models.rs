@@ -34,9 +34,8 @@ use crate::header::{Birth, Manners};
 macro_rules! select {
     ($first:expr, $second:expr) => {{
         let cases = Cons($first, Cons($second, End));
-        let mut selection = pin!(Selection::<_, 2>::of_thread(cases, false));
-        let won = selection.as_mut().wait(&mut |_| {}, None);
-        selection.take(won.expect("without a deadline a case wins"))
+        let won = crate::selection::wait::<_, 2>(cases, 2, |_| 0, None);
+        won.expect("without a deadline a case wins")
     }};
 }
 

@@ -210,7 +210,7 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
         // SAFETY: the selection is pinned with the future: nothing moves out
         // of it, and neither type has a Drop that could.
         let mut selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.as_mut().poll(cx, &mut |_| {}));
+        ready!(selection.as_mut().poll(cx, |_| 0));
         let permit = |_| Permit(handle.expect("nil grants nothing"));
         Poll::Ready(selection.cases().0.take::<F, _>(permit))
     }

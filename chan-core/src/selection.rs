@@ -1,40 +1,110 @@
-//! A wait for the first of several cases, by a thread or by a task: Go's
-//! `selectgo`, less the choice of the order, which its caller makes.
+//! A wait for the first of several cases whose types are known, by a thread
+//! ([`look`], [`wait`]) or by a task ([`Selection`]). The passes, with the
+//! argument why one case runs and no lock waits for another, are in
+//! [`crate::look`].
 //!
-//! S1  All distinct channels of the cases are locked in ascending address
-//!     order, each once, whenever several are held. Two selections so never
-//!     wait for each other's locks, and no other operation holds two.
-//! S2  One look: whether a case is ready is decided with all locks held, so
-//!     "none is ready" is true at one moment for all of them.
-//! S3  Exactly one case runs: the first ready one of the look, under all the
-//!     locks; or the one that wins the party's claim (parker, P1).
-//! S4  When the wait is over no waiter of it is linked, whatever way it ended.
 //! S5  A task whose selection is dropped after a case has won loses nothing:
-//!     a value received goes on ([`Arm::abandon`]), a value sent stays sent.
+//!     a value received goes on ([`look::abandon`]), a value sent stays sent.
 //!
-//! The three passes have Go's numbers: 1 looks, 2 queues, 3 withdraws.
+//! Everything lies in the caller's frame or in the future; waiting allocates
+//! nothing.
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::ptr::NonNull;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::case::{Arm, CaseList};
 use crate::coop;
-use crate::header::Guard;
-use crate::parker::{Party, Wake};
-use crate::waitq::Outcome;
+use crate::look::{self, Arms, Frozen, Winner};
+use crate::parker::Party;
 
-/// The order in which the cases are looked at: fills the slice, which comes
-/// as `0, 1, 2 …`, with a permutation. Cases that it leaves out are looked at
-/// in place of what it says twice or of what is no case.
-pub type PollOrder<'o> = &'o mut dyn FnMut(&mut [u16]);
+/// Takes a ready case if there is one. The first `first` cases are looked at
+/// in their order, the others as `chance` says: it gives numbers below its
+/// argument, each equally likely.
+///
+/// # Panics
+///
+/// `send on closed channel`, if that is what the case is.
+#[track_caller]
+pub fn look<L: CaseList, const N: usize>(
+    cases: L,
+    first: usize,
+    chance: impl FnMut(u32) -> u32,
+) -> Option<L::Won> {
+    let arms = arms::<L, N>(&cases);
+    let mut order = in_order::<N>();
+    let mut won = look::at_once(&arms[..], &mut order, first, chance).map(Winner::fire);
+    // Of one channel the first look was a moment already.
+    if won.is_none() && N > 1 {
+        let mut space = [0; N];
+        let last_look = Frozen::lock(&arms[..], &order, &mut space).look(&order);
+        won = last_look.map(Winner::fire);
+    }
+    Some(cases.take(won?.into()))
+}
 
-/// Cases that wait together. `N` is their number.
+/// Waits until a case has won, or until the deadline has come. For the order
+/// see [`look()`].
+///
+/// # Panics
+///
+/// As [`look()`].
+#[track_caller]
+pub fn wait<L: CaseList, const N: usize>(
+    cases: L,
+    first: usize,
+    chance: impl FnMut(u32) -> u32,
+    deadline: Option<Instant>,
+) -> Option<L::Won> {
+    let arms = arms::<L, N>(&cases);
+    let mut order = in_order::<N>();
+    let won = match look::at_once(&arms[..], &mut order, first, chance) {
+        Some(won) => Some(won.fire()),
+        None => wait_parked(&arms, &order, deadline),
+    };
+    Some(cases.take(won?.into()))
+}
+
+#[cold]
+fn wait_parked<const N: usize>(
+    arms: &[Arm<'_>; N],
+    order: &[u16; N],
+    deadline: Option<Instant>,
+) -> Option<u16> {
+    let mut space = [0; N];
+    wait_in_queues(&arms[..], order, &mut space, deadline)
+}
+
+/// Waits after a first look that has found nothing. `space` is as long as
+/// `order`.
+pub(crate) fn wait_in_queues<A: Arms + ?Sized>(
+    arms: &A,
+    order: &[u16],
+    space: &mut [u16],
+    deadline: Option<Instant>,
+) -> Option<u16> {
+    let party = Party::thread(order.len() as u32, true, deadline.is_some());
+    let mut frozen = Frozen::lock(arms, order, space);
+    if let Some(won) = frozen.look(order) {
+        drop(frozen);
+        return Some(won.fire());
+    }
+    // SAFETY: `withdraw` comes before the end of this frame, and `wait` does
+    // not unwind.
+    unsafe { frozen.park(order, &party) };
+    if !party.wait(deadline) {
+        look::refresh(arms, order);
+    }
+    // SAFETY: parked above.
+    unsafe { look::withdraw(arms, order, &party) }
+}
+
+/// Cases of a task that wait together. `N` is their number.
 pub struct Selection<L: CaseList, const N: usize> {
     cases: L,
+    first: usize,
     party: Party,
     stage: Cell<Stage>,
     /// Cases and party are pointed to while they wait.
@@ -47,103 +117,80 @@ enum Stage {
     Fresh,
     /// The cases are queued.
     Parked,
-    /// A case has won, or the deadline came.
+    /// A case has won, or it was given up.
     Over,
 }
 
 impl<L: CaseList, const N: usize> Selection<L, N> {
-    /// A select by this thread.
-    pub fn of_thread(cases: L, has_deadline: bool) -> Self {
-        Selection::new(cases, Party::thread(N as u32, true, has_deadline))
+    /// A select. Of its cases the first `first` are looked at in their order.
+    /// Whether it ends at a time is for watchers to know; whoever makes it sees
+    /// to the deadline.
+    pub fn new(cases: L, first: usize, has_deadline: bool) -> Self {
+        Selection::with(cases, first, Party::task(N as u32, true, has_deadline))
     }
 
-    /// A select by a task.
-    pub fn of_task(cases: L) -> Self {
-        Selection::new(cases, Party::task(N as u32, true, false))
-    }
-
-    /// One operation of a task.
+    /// One operation.
     pub(crate) fn operation(cases: L, has_deadline: bool) -> Self {
-        Selection::new(cases, Party::task(N as u32, false, has_deadline))
+        Selection::with(cases, N, Party::task(N as u32, false, has_deadline))
     }
 
-    fn new(cases: L, party: Party) -> Self {
-        const { assert!(N == L::LEN, "N is the number of cases") };
-        const { assert!(N <= u16::MAX as usize, "too many cases (max 65535)") };
+    fn with(cases: L, first: usize, party: Party) -> Self {
+        const { check_count::<L, N>() };
         Selection {
             cases,
+            first,
             party,
             stage: Cell::new(Stage::Fresh),
             _pinned: PhantomPinned,
         }
     }
 
-    /// Takes a ready case if there is one: its index.
-    pub fn look(self: Pin<&mut Self>, order: PollOrder<'_>) -> Option<usize> {
-        assert!(self.stage.get() == Stage::Fresh, "a selection is used once");
-        let this = self.as_ref().get_ref();
-        let order = polled(order);
-        let arms = this.arms();
-        refresh(&arms);
-        // The locks are gone at the end of this statement.
-        let won = this.pass_1(&mut Frozen::lock(&arms), &arms, &order);
-        won?.fire()
-    }
-
-    /// Waits until a case has won, and gives its index; or until the deadline
-    /// has come.
-    pub fn wait(
+    /// Polls until a case has won, and gives its result. For `chance` see
+    /// [`look()`].
+    ///
+    /// # Panics
+    ///
+    /// As [`look()`], and if it is polled after it was ready.
+    #[track_caller]
+    pub fn poll(
         self: Pin<&mut Self>,
-        order: PollOrder<'_>,
-        deadline: Option<Instant>,
-    ) -> Option<usize> {
-        assert!(self.stage.get() == Stage::Fresh, "a selection is used once");
-        assert!(!self.party.is_task(), "a task is polled");
+        cx: &mut Context<'_>,
+        chance: impl FnMut(u32) -> u32,
+    ) -> Poll<L::Won> {
         let this = self.as_ref().get_ref();
-        let order = polled(order);
-        let arms = this.arms();
-        refresh(&arms);
-        {
-            let mut frozen = Frozen::lock(&arms);
-            if let Some(won) = this.pass_1(&mut frozen, &arms, &order) {
-                drop(frozen);
-                return won.fire();
-            }
-            this.pass_2(&mut frozen, &arms, &order);
-        }
-        if !this.party.wait(deadline) {
-            refresh(&arms);
-        }
-        this.pass_3(&mut Frozen::lock(&arms), &arms)
-    }
-
-    /// Polls until a case has won, and gives its index.
-    pub fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, order: PollOrder<'_>) -> Poll<usize> {
-        assert!(self.party.is_task(), "a thread waits");
-        let this = self.as_ref().get_ref();
-        match this.stage.get() {
-            Stage::Fresh => this.first_poll(cx, order),
+        let won = match this.stage.get() {
+            Stage::Fresh => this.first_poll(cx, chance),
             Stage::Parked => this.next_poll(cx),
             Stage::Over => panic!("polled after it was ready"),
+        };
+        match won {
+            Some(index) => Poll::Ready(this.cases.take(index.into())),
+            None => Poll::Pending,
         }
     }
 
-    /// Ends the wait of a task: the index of the case that has won by now, if
-    /// one has. Otherwise nothing has happened, and nothing will. A selection
-    /// that has not looked yet looks now.
-    pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<usize> {
+    /// Ends the wait: the result of the case that has won by now, if one has.
+    /// Otherwise nothing has happened, and nothing will. A selection that has
+    /// not looked yet looks now.
+    ///
+    /// # Panics
+    ///
+    /// As [`look()`].
+    #[track_caller]
+    pub fn give_up(self: Pin<&mut Self>) -> Option<L::Won> {
         let this = self.as_ref().get_ref();
-        let arms = this.arms();
-        match this.stage.get() {
+        let won = match this.stage.replace(Stage::Over) {
             Stage::Fresh => {
-                let order = std::array::from_fn(|index| index as u16);
-                let won = this.pass_1(&mut Frozen::lock(&arms), &arms, &order);
-                this.stage.set(Stage::Over);
-                won?.fire()
+                let arms = this.arms();
+                look::at_once(&arms[..], &mut in_order::<N>(), N, |_| 0).map(Winner::fire)
             }
-            Stage::Parked => this.pass_3(&mut Frozen::lock(&arms), &arms),
+            // SAFETY: parked, and over from here on.
+            Stage::Parked => unsafe {
+                look::withdraw(&this.arms()[..], &in_order::<N>(), &this.party)
+            },
             Stage::Over => None,
-        }
+        };
+        Some(this.cases.take(won?.into()))
     }
 
     /// The cases.
@@ -151,168 +198,97 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         &self.cases
     }
 
-    /// The result of the case that has won.
-    ///
-    /// # Panics
-    ///
-    /// `send on closed channel`, where that is the result.
-    #[track_caller]
-    pub fn take(self: Pin<&mut Self>, index: usize) -> L::Won {
-        self.cases.take(index)
-    }
-
-    fn first_poll(&self, cx: &mut Context<'_>, order: PollOrder<'_>) -> Poll<usize> {
+    fn first_poll(&self, cx: &mut Context<'_>, chance: impl FnMut(u32) -> u32) -> Option<u16> {
         if coop::must_yield(cx) {
-            return Poll::Pending;
+            return None;
         }
-        let order = polled(order);
         let arms = self.arms();
-        refresh(&arms);
-        let first_look = {
-            let mut frozen = Frozen::lock(&arms);
-            self.pass_1(&mut frozen, &arms, &order)
-        };
-        if let Some(won) = first_look {
+        let mut order = in_order::<N>();
+        if let Some(won) = look::at_once(&arms[..], &mut order, self.first, chance) {
             coop::was_ready();
-            return won.fire().map_or(Poll::Pending, Poll::Ready);
+            self.stage.set(Stage::Over);
+            return Some(won.fire());
         }
         // Foreign code, so between two looks and not within one.
         let waker = cx.waker().clone();
-        let mut frozen = Frozen::lock(&arms);
-        if let Some(won) = self.pass_1(&mut frozen, &arms, &order) {
-            drop(frozen);
-            return won.fire().map_or(Poll::Pending, Poll::Ready);
-        }
         // SAFETY: nothing is linked yet.
         let none = unsafe { self.party.set_waker(waker) };
-        self.pass_2(&mut frozen, &arms, &order);
-        drop(frozen);
-        drop(none);
-        coop::waits();
-        Poll::Pending
-    }
-
-    fn next_poll(&self, cx: &mut Context<'_>) -> Poll<usize> {
-        let arms = self.arms();
-        if !self.party.is_done() {
-            refresh(&arms);
-        }
-        let mut fresh = None;
-        loop {
-            let mut frozen = Frozen::lock(&arms);
-            if self.party.is_done() {
-                let won = self.pass_3(&mut frozen, &arms);
-                drop(frozen);
-                return won.map_or(Poll::Pending, Poll::Ready);
-            }
-            // SAFETY: all locks are held.
-            if unsafe { self.party.will_wake(cx.waker()) } {
-                return Poll::Pending;
-            }
-            let Some(waker) = fresh.take() else {
-                // Cloning is foreign code: not under the locks.
-                drop(frozen);
-                fresh = Some(cx.waker().clone());
-                continue;
-            };
-            // SAFETY: all locks are held.
-            let old = unsafe { self.party.set_waker(waker) };
+        debug_assert!(none.is_none(), "the first poll comes once");
+        let mut space = [0; N];
+        let mut frozen = Frozen::lock(&arms[..], &order, &mut space);
+        if let Some(won) = frozen.look(&order) {
             drop(frozen);
-            drop(old);
-            return Poll::Pending;
+            self.stage.set(Stage::Over);
+            return Some(won.fire());
         }
-    }
-
-    fn arms(&self) -> [Arm<'_>; N] {
-        let mut arms = [None; N];
-        self.cases.fill(&mut arms);
-        arms.map(|arm| arm.expect("the list fills its places"))
-    }
-
-    /// Pass 1: look for a case that is ready.
-    fn pass_1(
-        &self,
-        frozen: &mut Frozen<'_, N>,
-        arms: &[Arm<'_>; N],
-        order: &[u16; N],
-    ) -> Option<Winner> {
-        for &index in order {
-            let index = index as usize;
-            if let Some(wake) = arms[index].attempt(frozen.guard(index)) {
-                self.stage.set(Stage::Over);
-                return Some(Winner { index, wake });
-            }
-        }
+        self.stage.set(Stage::Parked);
+        // SAFETY: `self` is pinned, and `withdraw` or `abandon` comes before
+        // its end: in `next_poll`, `give_up` or `drop`.
+        unsafe { frozen.park(&order, &self.party) };
+        coop::waits();
         None
     }
 
-    /// Pass 2: queue up on all channels, in the order of the look: of several
-    /// cases of one channel the first in its queue will be served (rules 36
-    /// and 56).
-    fn pass_2(&self, frozen: &mut Frozen<'_, N>, arms: &[Arm<'_>; N], order: &[u16; N]) {
-        self.stage.set(Stage::Parked);
-        for &index in order {
-            let (arm, guard) = (&arms[index as usize], frozen.guard(index as usize));
-            // SAFETY: `self` is pinned, and `pass_3`, which withdraws, comes
-            // before its end: in `wait`, `next_poll`, `give_up` or `drop`.
-            unsafe { arm.park(guard, &self.party, index.into()) };
-        }
+    fn next_poll(&self, cx: &mut Context<'_>) -> Option<u16> {
+        let arms = self.arms();
+        let order = in_order::<N>();
+        // SAFETY: parked, and not over.
+        unsafe { poll_parked(&arms[..], &order, &mut [0; N], &self.party, cx) }
+            .inspect(|_| self.stage.set(Stage::Over))
     }
 
-    /// Pass 3: leave all queues; the case that won, if one has.
-    fn pass_3(&self, frozen: &mut Frozen<'_, N>, arms: &[Arm<'_>; N]) -> Option<usize> {
-        let winner = self.winning_case();
-        for (index, arm) in arms.iter().enumerate() {
-            // SAFETY: ours, and of the channel of this guard.
-            unsafe { frozen.guard(index).withdraw(NonNull::from(arm.waiter())) };
-        }
-        self.stage.set(Stage::Over);
-        let winner = winner?;
-        // SAFETY: ours, and done.
-        arms[winner].settle(unsafe { arms[winner].waiter().outcome() });
-        Some(winner)
+    fn arms(&self) -> [Arm<'_>; N] {
+        arms(&self.cases)
     }
+}
 
-    /// The index of the case that has won the party.
-    fn winning_case(&self) -> Option<usize> {
-        if !self.party.is_done() {
+/// Polls what is parked: the case that has won, if one has; otherwise the task
+/// will be woken when one does. `space` is as long as `order`.
+///
+/// # Safety
+///
+/// As for [`look::withdraw`].
+pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
+    arms: &A,
+    order: &[u16],
+    space: &mut [u16],
+    party: &Party,
+    cx: &mut Context<'_>,
+) -> Option<u16> {
+    if !party.is_done() {
+        look::refresh(arms, order);
+    }
+    let mut fresh = None;
+    loop {
+        let frozen = Frozen::lock(arms, order, space);
+        if party.is_done() {
+            drop(frozen);
+            // SAFETY: the caller's promise.
+            return unsafe { look::withdraw(arms, order, party) };
+        }
+        // SAFETY: all locks are held.
+        if unsafe { party.will_wake(cx.waker()) } {
             return None;
         }
-        match NonNull::new(self.party.winner()) {
-            // SAFETY: a waiter of ours, and we are still here.
-            Some(waiter) => Some(unsafe { waiter.as_ref() }.index() as usize),
-            // With one case there is nothing to win.
-            None => Some(0),
-        }
+        let Some(waker) = fresh.take() else {
+            // Cloning is foreign code: not under the locks.
+            drop(frozen);
+            fresh = Some(cx.waker().clone());
+            continue;
+        };
+        // SAFETY: all locks are held.
+        let old = unsafe { party.set_waker(waker) };
+        drop(frozen);
+        drop(old);
+        return None;
     }
 }
 
 impl<L: CaseList, const N: usize> Drop for Selection<L, N> {
     fn drop(&mut self) {
-        if self.stage.get() != Stage::Parked {
-            return;
-        }
-        let arms = self.arms();
-        let abandoned = {
-            let mut frozen = Frozen::lock(&arms);
-            let winner = self.winning_case();
-            let mut abandoned = None;
-            for (index, arm) in arms.iter().enumerate() {
-                // SAFETY: ours; all locks are held, and if it won it is done.
-                let outcome = unsafe { arm.waiter().outcome() };
-                if winner == Some(index) && outcome == Outcome::Moved {
-                    // It leaves its queue in one step with giving back.
-                    abandoned = Some(index);
-                } else {
-                    // SAFETY: ours, and of the channel of this guard.
-                    unsafe { frozen.guard(index).withdraw(NonNull::from(arm.waiter())) };
-                }
-            }
-            abandoned
-        };
-        self.stage.set(Stage::Over);
-        if let Some(index) = abandoned {
-            arms[index].abandon();
+        if self.stage.replace(Stage::Over) == Stage::Parked {
+            // SAFETY: parked, and over from here on.
+            unsafe { look::abandon(&self.arms()[..], &in_order::<N>()) };
         }
     }
 }
@@ -323,100 +299,18 @@ impl<L: CaseList, const N: usize> std::fmt::Debug for Selection<L, N> {
     }
 }
 
-/// A case that won in pass 1, with the wake of its counterpart.
-struct Winner {
-    index: usize,
-    wake: Wake,
+fn arms<L: CaseList, const N: usize>(cases: &L) -> [Arm<'_>; N] {
+    const { check_count::<L, N>() };
+    let mut arms = [None; N];
+    cases.fill(&mut arms);
+    arms.map(|arm| arm.expect("the list fills its places"))
 }
 
-impl Winner {
-    /// Wakes the counterpart; the locks are gone.
-    fn fire(self) -> Option<usize> {
-        self.wake.fire();
-        Some(self.index)
-    }
+const fn check_count<L: CaseList, const N: usize>() {
+    assert!(N == L::LEN, "N is the number of cases");
+    assert!(N <= look::MOST, "too many cases (max 65536)");
 }
 
-/// The order to look in.
-fn polled<const N: usize>(order: PollOrder<'_>) -> [u16; N] {
-    let mut indices = std::array::from_fn(|index| index as u16);
-    order(&mut indices);
-    let mut seen = [false; N];
-    let mut whole = true;
-    for &index in &indices {
-        match seen.get_mut(index as usize) {
-            Some(seen) if !*seen => *seen = true,
-            _ => whole = false,
-        }
-    }
-    if !whole {
-        make_whole(&mut indices);
-    }
-    indices
-}
-
-/// Makes a permutation of an order that is none. A case that was queued
-/// without a look might wait although it is ready, and break the invariants
-/// of its channel.
-#[cold]
-fn make_whole<const N: usize>(indices: &mut [u16; N]) {
-    let mut seen = [false; N];
-    let mut wrong = [false; N];
-    for (place, &index) in indices.iter().enumerate() {
-        match seen.get_mut(index as usize) {
-            Some(seen) if !*seen => *seen = true,
-            _ => wrong[place] = true,
-        }
-    }
-    let mut missing = (0..N).filter(|&index| !seen[index]);
-    for place in (0..N).filter(|&place| wrong[place]) {
-        indices[place] = missing.next().expect("as many as are wrong") as u16;
-    }
-}
-
-/// Before a look or its end: timers that are due fire, so that cases are ready
-/// which should be (rule 70 of the parity table).
-fn refresh(arms: &[Arm<'_>]) {
-    for arm in arms {
-        arm.header().refresh();
-    }
-}
-
-/// All channels of the cases, locked. S1.
-struct Frozen<'c, const N: usize> {
-    guards: [Option<Guard<'c>>; N],
-    /// Where the guard of each case is.
-    place: [u16; N],
-}
-
-impl<'c, const N: usize> Frozen<'c, N> {
-    fn lock(arms: &[Arm<'c>; N]) -> Self {
-        let mut order: [u16; N] = std::array::from_fn(|index| index as u16);
-        let address = |index: u16| std::ptr::from_ref(arms[index as usize].header()) as usize;
-        order.sort_unstable_by_key(|&index| address(index));
-        let mut frozen = Frozen {
-            guards: [const { None }; N],
-            place: [0; N],
-        };
-        let mut held = None;
-        for index in order {
-            match held {
-                Some((last, place)) if last == address(index) => {
-                    frozen.place[index as usize] = place
-                }
-                _ => {
-                    frozen.guards[index as usize] = Some(arms[index as usize].header().lock());
-                    frozen.place[index as usize] = index;
-                    held = Some((address(index), index));
-                }
-            }
-        }
-        frozen
-    }
-
-    /// The guard of a case's channel.
-    fn guard(&mut self, index: usize) -> &mut Guard<'c> {
-        let place = self.place[index] as usize;
-        self.guards[place].as_mut().expect("every case has a guard")
-    }
+fn in_order<const N: usize>() -> [u16; N] {
+    std::array::from_fn(|index| index as u16)
 }

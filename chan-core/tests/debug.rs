@@ -120,7 +120,10 @@ fn what_comes_of_a_handle_says_what_it_is() {
     chan.send(Opaque);
     let cases = Cons(RecvArm::arm(&chan), Cons(SendArm::arm(&tx, Opaque), End));
     says(&cases, &["RecvCase", "SendCase", file!()]);
-    says(&Selection::<_, 2>::of_task(cases), &["Selection", "2"]);
+    says(
+        &Selection::<_, 2>::new(cases, 0, false),
+        &["Selection", "2"],
+    );
     says(&SelectNothing::new(), &[file!()]);
     says(&Won::<u8, u8>::This(1), &["This"]);
 }

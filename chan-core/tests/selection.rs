@@ -8,7 +8,7 @@ mod common;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Context, Poll, Waker};
 
-use chan_core::select::{Cons, End, RecvArm, Selection, SendArm};
+use chan_core::select::{self, CaseList, Cons, End, RecvArm, Selection, SendArm, Won};
 use chan_core::{Builder, Chan, Empty};
 use common::{Ledger, watched};
 
@@ -20,90 +20,98 @@ fn caught<R>(f: impl FnOnce() -> R) -> bool {
 macro_rules! selection {
     ($a:expr, $b:expr, $value:expr) => {{
         let cases = Cons(RecvArm::arm($a), Cons(SendArm::arm($b, $value), End));
-        Box::pin(Selection::<_, 2>::of_task(cases))
+        Box::pin(Selection::<_, 2>::new(cases, 0, false))
     }};
 }
 
 #[test]
-fn an_order_that_is_nonsense_misses_no_ready_case() {
-    let orders: [fn(&mut [u16]); 6] = [
-        |order| order.fill(0),
-        |order| order.fill(1),
-        |order| order.fill(u16::MAX),
-        |order| order.reverse(),
-        |order| order[0] = 7,
-        |_| {},
+fn chance_that_is_nonsense_misses_no_ready_case() {
+    let chances: [fn(u32) -> u32; 5] = [
+        |_| 0,
+        |below| below,
+        |below| below - 1,
+        |_| u32::MAX,
+        |below| u32::MAX - below,
     ];
-    for order in orders {
-        for ready in [0, 1] {
+    for chance in chances {
+        for (ready, first) in [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, usize::MAX)] {
             // `a` has a value if it is to be ready, `b` has room.
             let (a, b) = (Chan::new(1), Chan::new(1));
             if ready == 0 {
                 a.send(1);
                 b.send(1);
             }
-            let mut selection = selection!(&a, &b, 2);
-            let mut order = order;
-            let polled = selection
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()), &mut order);
-            assert_eq!(polled, Poll::Ready(ready));
-            let _ = selection.as_mut().take(ready);
+            let cases = Cons(RecvArm::arm(&a), Cons(SendArm::arm(&b, 2), End));
+            let won = select::look::<_, 2>(cases, first, chance);
+            assert!(matches!(
+                (won, ready),
+                (Some(Won::This(Some(1))), 0) | (Some(Won::Next(Won::This(()))), 1)
+            ));
         }
     }
 }
 
 #[test]
-fn an_order_that_panics_leaves_the_selection_unused() {
+fn chance_that_panics_leaves_the_selection_unused() {
     let (a, b) = (Chan::<i32>::new(1), Chan::new(1));
     let mut selection = selection!(&a, &b, 2);
     let mut context = Context::from_waker(Waker::noop());
     assert!(caught(|| selection
         .as_mut()
-        .poll(&mut context, &mut |_| panic!("an order"))));
+        .poll(&mut context, |_| panic!("no chance"))));
     assert_eq!((a.len(), b.len()), (0, 0));
-    let polled = selection.as_mut().poll(&mut context, &mut |_| {});
-    assert_eq!(polled, Poll::Ready(1));
+    let polled = selection.as_mut().poll(&mut context, |_| 0);
+    assert!(matches!(polled, Poll::Ready(Won::Next(Won::This(())))));
     assert_eq!(b.recv(), Some(2));
 }
 
 #[test]
-fn results_that_are_not_there_cannot_be_taken() {
+fn a_selection_is_over_once() {
     let ledger = Ledger::new(1);
     let (a, b) = (Chan::<i32>::new(0), Chan::new(0));
     let mut selection = selection!(&a, &b, ledger.item(0));
     let mut context = Context::from_waker(Waker::noop());
-    for index in [0, 1, 2, usize::MAX] {
-        assert!(caught(|| selection.as_mut().take(index)));
-    }
-    assert!(
-        selection
-            .as_mut()
-            .poll(&mut context, &mut |_| {})
-            .is_pending()
-    );
-    for index in [0, 1, 2] {
-        assert!(caught(|| selection.as_mut().take(index)));
-    }
-    // Used while it waits, in the other ways.
-    assert!(caught(|| selection.as_mut().look(&mut |_| {})));
-    assert!(caught(|| selection.as_mut().wait(&mut |_| {}, None)));
-    // It still waits, and its value is where it was.
+    assert!(selection.as_mut().poll(&mut context, |_| 0).is_pending());
     let item = b.try_recv().unwrap().unwrap();
-    assert_eq!(
-        selection.as_mut().poll(&mut context, &mut |_| {}),
-        Poll::Ready(1)
-    );
-    for index in [0, 2] {
-        assert!(caught(|| selection.as_mut().take(index)));
-    }
-    let _ = selection.as_mut().take(1);
-    assert!(caught(|| selection
-        .as_mut()
-        .poll(&mut context, &mut |_| {})));
+    let polled = selection.as_mut().poll(&mut context, |_| 0);
+    assert!(matches!(polled, Poll::Ready(Won::Next(Won::This(())))));
+    assert!(caught(|| selection.as_mut().poll(&mut context, |_| 0)));
+    assert!(selection.as_mut().give_up().is_none());
     drop(selection);
     item.receive();
     ledger.check_all_received();
+}
+
+#[test]
+fn results_that_are_not_there_cannot_be_taken() {
+    let (a, b) = (Chan::<i32>::new(0), Chan::new(0));
+    let cases = Cons(RecvArm::arm(&a), Cons(SendArm::arm(&b, 7), End));
+    for index in [0, 1, 2, usize::MAX] {
+        assert!(caught(|| cases.take(index)));
+    }
+}
+
+#[test]
+fn who_gives_up_gets_what_came_before_that_and_leaves_nothing() {
+    for came in [false, true] {
+        for polled in [false, true] {
+            let (a, b) = (Chan::new(1), Chan::new(0));
+            let mut selection = selection!(&a, &b, 2);
+            if polled {
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(selection.as_mut().poll(&mut context, |_| 0).is_pending());
+            }
+            if came {
+                a.send(5);
+            }
+            let got = selection.as_mut().give_up();
+            assert_eq!(matches!(got, Some(Won::This(Some(5)))), came);
+            assert_eq!(got.is_some(), came);
+            assert!(b.try_recv().is_err(), "it waits no more");
+            drop(selection);
+            assert_eq!(a.len(), 0);
+        }
+    }
 }
 
 #[test]
@@ -119,24 +127,17 @@ fn one_channel_in_every_case() {
                 Cons(RecvArm::arm(&chan), Cons(SendArm::arm(&chan, 2), End)),
             ),
         );
-        let mut selection = Box::pin(Selection::<_, 4>::of_task(cases));
+        let mut selection = Box::pin(Selection::<_, 4>::new(cases, 4, false));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(
-            selection
-                .as_mut()
-                .poll(&mut context, &mut |_| {})
-                .is_pending()
-        );
+        assert!(selection.as_mut().poll(&mut context, |_| 0).is_pending());
         assert_eq!(channel.snapshot().waits.len(), 4);
         assert!(chan.try_send(3).is_ok());
         if dropped {
             drop(selection);
             assert_eq!(chan.try_recv(), Ok(Some(3)));
         } else {
-            assert_eq!(
-                selection.as_mut().poll(&mut context, &mut |_| {}),
-                Poll::Ready(0)
-            );
+            let polled = selection.as_mut().poll(&mut context, |_| 0);
+            assert!(matches!(polled, Poll::Ready(Won::This(Some(3)))));
             drop(selection);
         }
         assert_eq!(channel.snapshot().waits.len(), 0);

@@ -1,6 +1,5 @@
 //! Close, and the last handles.
 
-use std::pin::pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -10,7 +9,6 @@ use super::{Told, Traced, birth, model, number, pair, traced};
 use crate::case::{Cons, End, RecvArm, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::header::Header;
-use crate::selection::Selection;
 use crate::{Chan, TryRecvError, bounded};
 
 /// A watcher's share of a header's memory.

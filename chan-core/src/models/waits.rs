@@ -1,6 +1,5 @@
 //! How a wait ends: lock, parker, select.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +13,6 @@ use crate::case::{Cons, End, RecvArm, SendArm, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
-use crate::selection::Selection;
 
 /// Lock, I1: the cell is touched by one at a time, and each sees what the
 /// last one wrote.

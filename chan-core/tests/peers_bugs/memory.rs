@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Barrier;
 use std::thread;
 
-use chan_core::select::{Cons, End, RecvArm, Selection, SendArm, Won};
+use chan_core::select::{self, Cons, End, RecvArm, SendArm, Won};
 use chan_core::{Receiver, Sender, bounded};
 
 use super::{ROUNDS, kinds};
@@ -101,14 +101,13 @@ fn a_select_sees_one_channel_by_two_handles() {
             RecvArm::arm(one),
             Cons(SendArm::arm(tx, 9), Cons(RecvArm::arm(two), End)),
         );
-        let mut select = Box::pin(Selection::<_, 3>::of_thread(cases, false));
-        let won = select.as_mut().wait(&mut |_| {}, None).unwrap();
-        match select.as_mut().take(won) {
-            Won::This(value) | Won::Next(Won::Next(Won::This(value))) => (won, value.unwrap()),
+        match select::wait::<_, 3>(cases, 3, |_| 0, None).unwrap() {
+            Won::This(value) => (0, value.unwrap()),
             Won::Next(Won::This(sent)) => {
                 sent.unwrap();
-                (won, 0)
+                (1, 0)
             }
+            Won::Next(Won::Next(Won::This(value))) => (2, value.unwrap()),
             Won::Next(Won::Next(Won::Next(never))) => match never {},
         }
     }

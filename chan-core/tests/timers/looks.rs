@@ -1,13 +1,12 @@
 //! Rule 70: a look fires what is due, however busy the timer thread is.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chan_core::select::{Cons, End, RecvArm, Selection, Won};
+use chan_core::select::{self, Cons, End, RecvArm, Won};
 use chan_core::{Timer, after, at, bounded, tick};
 
 use crate::common::{Counting, poll_box, until};
@@ -109,9 +108,7 @@ fn rule_70_a_select_with_a_default_sees_a_due_timer() {
     let rx = at(due);
     let look = || {
         let cases = Cons((&idle).arm(), Cons((&rx).arm(), End));
-        let mut selection = pin!(Selection::<_, 2>::of_thread(cases, true));
-        let won = selection.as_mut().look(&mut |_| {})?;
-        Some(selection.take(won))
+        select::look::<_, 2>(cases, 2, |_| 0)
     };
     match look() {
         Some(Won::Next(Won::This(fired))) => assert_eq!(fired, Ok(due)),
@@ -130,10 +127,9 @@ fn rule_70_a_due_timer_is_ready_in_the_first_look_of_a_select() {
     tx.send(1).unwrap();
     let rx = at(due);
     let cases = Cons((&busy).arm(), Cons((&rx).arm(), End));
-    let mut selection = pin!(Selection::<_, 2>::of_thread(cases, false));
-    let won = selection.as_mut().wait(&mut |order| order.reverse(), None);
-    assert_eq!(won, Some(1));
-    assert!(matches!(selection.take(1), Won::Next(Won::This(Ok(fired))) if fired == due));
+    // The last case first.
+    let won = select::wait::<_, 2>(cases, 0, |below| below - 1, None);
+    assert!(matches!(won, Some(Won::Next(Won::This(Ok(fired)))) if fired == due));
     drop(held);
 }
 
@@ -144,11 +140,8 @@ fn rule_70_a_select_that_gives_up_looks_once_more() {
     let (_tx, idle) = bounded::<u8>(0);
     let rx = at(due);
     let cases = Cons((&idle).arm(), Cons((&rx).arm(), End));
-    let mut selection = pin!(Selection::<_, 2>::of_thread(cases, true));
-    let deadline = Some(due + SOON);
-    let won = selection.as_mut().wait(&mut |_| {}, deadline);
-    assert_eq!(won, Some(1));
-    assert!(matches!(selection.take(1), Won::Next(Won::This(Ok(fired))) if fired == due));
+    let won = select::wait::<_, 2>(cases, 2, |_| 0, Some(due + SOON));
+    assert!(matches!(won, Some(Won::Next(Won::This(Ok(fired)))) if fired == due));
     drop(held);
 }
 

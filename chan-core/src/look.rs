@@ -1,0 +1,275 @@
+//! One look at several channels, and the queues behind it: Go's `selectgo`,
+//! in passes that carry Go's numbers.
+//!
+//! - Pass 0, [`at_once`]: the cases one after the other, in the order that
+//!   chance gives them, each channel locked alone. The first that can be done
+//!   is done. Nothing is said of the others: a case that was not ready when
+//!   its turn came may be by now.
+//! - Pass 1, [`Frozen::look`]: the same with all channels locked, so "none is
+//!   ready" is true at one moment for all of them. Only a select that is about
+//!   to wait, or to take its default, needs that.
+//! - Pass 2, [`Frozen::park`]: under the same locks, queue up everywhere.
+//! - Pass 3, [`withdraw`]: when it is over, leave the queues, one after the
+//!   other. Nobody can win any more what has been won, so it needs no moment.
+//!
+//! S1  The only place that holds the locks of two channels is a [`Frozen`],
+//!     which takes them in ascending order of their addresses, each once. Of
+//!     all threads that wait for a channel's lock take the one that waits for
+//!     the highest address of them: whoever holds that lock waits, if at all,
+//!     for a higher one, so for none. It goes on and lets go. (No lock is
+//!     waited for with a channel's lock held but those, and the lock of the
+//!     timers is taken before a channel's, never after: time::queue, T3.)
+//! S2  One look: see passes 0 and 1.
+//! S3  Exactly one case runs: the one that pass 0 or 1 ran, under its
+//!     channel's lock; or the one that wins the party's claim (parker, P1).
+//! S4  When the wait is over no waiter of it is linked, whatever way it ended.
+//!
+//! Uniform choice: the order is a permutation drawn by Fisher and Yates, one
+//! place at a time as the look goes on, and the first ready case of it wins.
+//! A random start followed by a cyclic walk would favour cases behind idle
+//! ones.
+//!
+//! Cases of nil channels are never ready and nobody can win them, so they have
+//! no part in the moment: they are listed where a watcher finds them, under
+//! nil's lock alone.
+
+use std::ptr::NonNull;
+
+use crate::case::Arm;
+use crate::nil;
+use crate::parker::{Party, Wake};
+use crate::waitq::{Outcome, Waiter};
+
+/// The most cases that a select can have, as in Go.
+pub(crate) const MOST: usize = 1 << 16;
+
+/// Cases by number.
+pub(crate) trait Arms {
+    fn arm(&self, index: u16) -> Arm<'_>;
+}
+
+impl Arms for [Arm<'_>] {
+    #[inline]
+    fn arm(&self, index: u16) -> Arm<'_> {
+        self[index as usize]
+    }
+}
+
+/// A case that won in a look, with the wake of its counterpart.
+pub(crate) struct Winner {
+    index: u16,
+    wake: Wake,
+}
+
+impl Winner {
+    /// Wakes the counterpart: the number of the case. No lock is held.
+    #[inline]
+    pub(crate) fn fire(self) -> u16 {
+        self.wake.fire();
+        self.index
+    }
+}
+
+/// Pass 0. `order` comes with the numbers of the cases, the first `first` of
+/// them in the order in which they are to be looked at; if nothing is ready
+/// the others have been shuffled. `chance` gives numbers below its argument,
+/// each equally likely.
+#[inline]
+pub(crate) fn at_once<A: Arms + ?Sized>(
+    arms: &A,
+    order: &mut [u16],
+    first: usize,
+    mut chance: impl FnMut(u32) -> u32,
+) -> Option<Winner> {
+    for place in 0..order.len() {
+        let left = order.len() - place;
+        if place >= first && left > 1 {
+            // Less than MOST; whatever chance says, it stays a permutation.
+            order.swap(place, place + chance(left as u32) as usize % left);
+        }
+        let index = order[place];
+        if let Some(wake) = arms.arm(index).attempt_alone() {
+            return Some(Winner { index, wake });
+        }
+    }
+    None
+}
+
+/// Has timers that are due fire, so that cases are ready which should be (rule
+/// 70 of the parity table). Pass 0 does that by itself.
+pub(crate) fn refresh<A: Arms + ?Sized>(arms: &A, order: &[u16]) {
+    for &index in order {
+        if let Some(header) = arms.arm(index).header() {
+            header.refresh();
+        }
+    }
+}
+
+/// All channels of some cases, locked. S1.
+pub(crate) struct Frozen<'c, A: Arms + ?Sized> {
+    arms: &'c A,
+    /// The numbers of those cases that are not nil, by address of channel.
+    held: &'c [u16],
+}
+
+impl<'c, A: Arms + ?Sized> Frozen<'c, A> {
+    /// Locks the channels of the cases in `order`; `space` is as long.
+    pub(crate) fn lock(arms: &'c A, order: &[u16], space: &'c mut [u16]) -> Self {
+        let address = |index: u16| arms.arm(index).header().map(std::ptr::from_ref);
+        let mut count = 0;
+        for &index in order {
+            if address(index).is_some() {
+                space[count] = index;
+                count += 1;
+            }
+        }
+        let held = &mut space[..count];
+        held.sort_unstable_by_key(|&index| address(index));
+        let frozen = Frozen { arms, held };
+        frozen.for_each_channel(crate::header::Header::hold);
+        frozen
+    }
+
+    /// Each channel once, in the order of their addresses.
+    #[inline]
+    fn for_each_channel(&self, mut f: impl FnMut(&'c crate::header::Header)) {
+        let mut last = None;
+        for &index in self.held {
+            let header = self.arms.arm(index).header().expect("nil is not held");
+            if last != Some(std::ptr::from_ref(header)) {
+                last = Some(std::ptr::from_ref(header));
+                f(header);
+            }
+        }
+    }
+
+    /// Pass 1, in an order that pass 0 has left.
+    pub(crate) fn look(&mut self, order: &[u16]) -> Option<Winner> {
+        order.iter().find_map(|&index| {
+            let arm = self.arms.arm(index);
+            // SAFETY: `self` holds the locks of all its channels.
+            let wake = unsafe { arm.header()?.with_held(|guard| arm.attempt(guard)) }?;
+            Some(Winner { index, wake })
+        })
+    }
+
+    /// Pass 2, and the end of the locks. The order is that of the look: of
+    /// several cases of one channel the first in its queue will be served
+    /// (rules 36 and 56 of the parity table).
+    ///
+    /// # Safety
+    ///
+    /// The cases and the party stay where they are until [`withdraw`] or
+    /// [`Abandon`] has been through all of them.
+    pub(crate) unsafe fn park(self, order: &[u16], party: &Party) {
+        let mut nils = false;
+        for &index in order {
+            let arm = self.arms.arm(index);
+            match arm.header() {
+                // SAFETY: the lock is held; the rest is the caller's promise.
+                Some(header) => unsafe {
+                    header.with_held(|guard| arm.park(guard, party, index.into()));
+                },
+                None => nils = true,
+            }
+        }
+        let arms = self.arms;
+        drop(self);
+        if nils {
+            // SAFETY: the caller's promise.
+            unsafe { list_nils(arms, order, party) };
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`Frozen::park`].
+#[cold]
+unsafe fn list_nils<A: Arms + ?Sized>(arms: &A, order: &[u16], party: &Party) {
+    let mut guard = nil::header().lock();
+    for &index in order {
+        let arm = arms.arm(index);
+        if arm.header().is_none() {
+            // SAFETY: the guard is nil's; the rest is the caller's promise.
+            unsafe { arm.park(&mut guard, party, index.into()) };
+        }
+    }
+}
+
+impl<A: Arms + ?Sized> Drop for Frozen<'_, A> {
+    fn drop(&mut self) {
+        // SAFETY: `lock` has taken each of them once.
+        self.for_each_channel(|header| unsafe { header.release() });
+    }
+}
+
+/// Pass 3: leaves all queues. The case that won, if one has by now, is settled
+/// and its number comes back.
+///
+/// # Safety
+///
+/// The cases in `order` have parked for `party`, and nothing has been done
+/// with them since.
+pub(crate) unsafe fn withdraw<A: Arms + ?Sized>(
+    arms: &A,
+    order: &[u16],
+    party: &Party,
+) -> Option<u16> {
+    let mut winner = None;
+    for &index in order {
+        let arm = arms.arm(index);
+        let waiter = NonNull::from(arm.waiter());
+        if !has_left(party, arm.waiter()) {
+            let mut guard = arm.header_or_nil().lock();
+            // SAFETY: ours, and of the channel of this guard.
+            unsafe { guard.withdraw(waiter) };
+        }
+        // SAFETY: nobody can claim it any more, so its outcome stays as it is.
+        match unsafe { waiter.as_ref().outcome() } {
+            Outcome::Pending => {}
+            outcome => {
+                arm.settle(outcome);
+                winner = Some(index);
+            }
+        }
+    }
+    debug_assert!(winner.is_some() || !party.is_done(), "S3");
+    winner
+}
+
+/// Whether the one who completed the wait took this waiter out (parker, P3).
+fn has_left(party: &Party, waiter: &Waiter) -> bool {
+    if party.is_task() || !party.is_done() || !std::ptr::eq(party.winner(), waiter) {
+        return false;
+    }
+    // SAFETY: its party is done, and it is the one that won.
+    unsafe { waiter.outcome() == Outcome::Moved }
+}
+
+/// Pass 3 of a task that is not interested any more: a value received goes on,
+/// a value sent stays sent.
+///
+/// # Safety
+///
+/// As for [`withdraw`].
+pub(crate) unsafe fn abandon<A: Arms + ?Sized>(arms: &A, order: &[u16]) {
+    let mut moved = None;
+    for &index in order {
+        let arm = arms.arm(index);
+        let waiter = arm.waiter();
+        let mut guard = arm.header_or_nil().lock();
+        // SAFETY: ours, and the lock of its channel is held.
+        unsafe {
+            if waiter.outcome() == Outcome::Moved {
+                // It leaves its queue in one step with giving back.
+                moved = Some(index);
+            } else {
+                guard.withdraw(NonNull::from(waiter));
+            }
+        }
+    }
+    if let Some(index) = moved {
+        arms.arm(index).abandon();
+    }
+}
