@@ -501,13 +501,22 @@ pub(crate) fn sent_on_closed<T>(chan: &Hchan<T>, site: Site, caller: Site) -> St
     }
 }
 
-/// A list of cases whose types are known. It is made of [`Cons`] and [`End`]
-/// and owns its cases, so that whoever pins the list pins them.
+/// A list of cases whose types are known: [`End`], or a list and one more case
+/// ([`CaseList::and`]). It owns its cases, so that whoever pins the list pins
+/// them.
 pub trait CaseList: sealed::Sealed {
     /// The result of whichever case wins.
     type Won;
     /// How many cases there are.
     const LEN: usize;
+
+    /// The list with one more case, the last.
+    fn and<C>(self, case: C) -> Cons<Self, C>
+    where
+        Self: Sized,
+    {
+        Cons(self, case)
+    }
 
     /// The result of case `index`, which has won.
     ///
@@ -529,21 +538,21 @@ pub(crate) mod sealed {
     }
 }
 
-/// The end of a list of cases.
+/// The list without cases.
 #[derive(Debug, Default)]
 pub struct End;
 
-/// A case in front of others.
+/// A list of cases and one more.
 #[derive(Debug)]
-pub struct Cons<C, L>(pub C, pub L);
+pub struct Cons<L, C>(pub L, pub C);
 
 /// Which case of a list has won, with its result.
 #[derive(Debug)]
-pub enum Won<A, B> {
-    /// The first.
-    This(A),
-    /// One of the others.
-    Next(B),
+pub enum Won<L, C> {
+    /// One of those before the last.
+    Before(L),
+    /// The last.
+    This(C),
 }
 
 #[allow(private_interfaces, reason = "nobody outside can call it")]
@@ -563,24 +572,25 @@ impl CaseList for End {
 macro_rules! list_of {
     ($case:ident, $face:ident) => {
         #[allow(private_interfaces, reason = "nobody outside can call it")]
-        impl<T, F, L: CaseList> sealed::Sealed for Cons<$case<'_, T, F>, L> {
+        impl<T, F, L: CaseList> sealed::Sealed for Cons<L, $case<'_, T, F>> {
             #[inline]
             fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
-                let (first, rest) = arms.split_first_mut().expect("one place per case");
-                *first = Some(Arm(&self.0));
-                self.1.fill(rest);
+                let (last, before) = arms.split_last_mut().expect("one place per case");
+                *last = Some(Arm(&self.1));
+                self.0.fill(before);
             }
         }
 
-        impl<T, F: $face<T>, L: CaseList> CaseList for Cons<$case<'_, T, F>, L> {
-            type Won = Won<F::Out, L::Won>;
-            const LEN: usize = 1 + L::LEN;
+        impl<T, F: $face<T>, L: CaseList> CaseList for Cons<L, $case<'_, T, F>> {
+            type Won = Won<L::Won, F::Out>;
+            const LEN: usize = L::LEN + 1;
 
             #[inline]
             fn take(&self, index: usize) -> Self::Won {
-                match index {
-                    0 => Won::This(self.0.take()),
-                    _ => Won::Next(self.1.take(index - 1)),
+                if index == L::LEN {
+                    Won::This(self.1.take())
+                } else {
+                    Won::Before(self.0.take(index))
                 }
             }
         }

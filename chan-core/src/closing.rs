@@ -35,14 +35,14 @@ use crate::waitq::{Direction, Site};
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ClosedFuture<'a, T> {
-    selection: Selection<Cons<CloseCase<'a, T>, End>, 1>,
+    selection: Selection<Cons<End, CloseCase<'a, T>>, 1>,
 }
 
 impl<'a, T> ClosedFuture<'a, T> {
     fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
         let case = CloseCase::new(chan, site);
         ClosedFuture {
-            selection: Selection::operation(Cons(case, End), false),
+            selection: Selection::operation(Cons(End, case), false),
         }
     }
 }

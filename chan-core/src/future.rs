@@ -36,7 +36,7 @@ use crate::selection::Selection;
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T, F: RecvFace<T>> {
-    selection: Selection<Cons<RecvCase<'a, T, F>, End>, 1>,
+    selection: Selection<Cons<End, RecvCase<'a, T, F>>, 1>,
 }
 
 /// Sends a value; made by [`Sender::send_async`](crate::Sender::send_async)
@@ -49,7 +49,7 @@ pub struct RecvFuture<'a, T, F: RecvFace<T>> {
 /// future is polled again; dropping it cannot undo that.
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture<'a, T, F: SendFace<T>> {
-    selection: Selection<Cons<SendCase<'a, T, F>, End>, 1>,
+    selection: Selection<Cons<End, SendCase<'a, T, F>>, 1>,
 }
 
 macro_rules! future_of_one {
@@ -63,13 +63,13 @@ macro_rules! future_of_one {
             /// makes it sees to the deadline.
             pub(crate) fn with_deadline(case: $case<'a, T, F>, has_deadline: bool) -> Self {
                 $future {
-                    selection: Selection::operation(Cons(case, End), has_deadline),
+                    selection: Selection::operation(Cons(End, case), has_deadline),
                 }
             }
 
             fn selection(
                 self: Pin<&mut Self>,
-            ) -> Pin<&mut Selection<Cons<$case<'a, T, F>, End>, 1>> {
+            ) -> Pin<&mut Selection<Cons<End, $case<'a, T, F>>, 1>> {
                 // SAFETY: the only field is pinned with the future: nothing
                 // moves out of it, and neither type has a Drop that could.
                 unsafe { self.map_unchecked_mut(|this| &mut this.selection) }
@@ -83,7 +83,6 @@ macro_rules! future_of_one {
                 // One case: there is nothing to choose.
                 match ready!(self.selection().poll(cx, |_| 0)) {
                     Won::This(result) => Poll::Ready(result),
-                    Won::Next(never) => match never {},
                 }
             }
         }
@@ -104,7 +103,6 @@ impl<T, F: RecvFace<T>> RecvFuture<'_, T, F> {
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
         match self.selection().give_up()? {
             Won::This(result) => Some(result),
-            Won::Next(never) => match never {},
         }
     }
 }
@@ -116,8 +114,7 @@ impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
         let mut selection = self.selection();
         match selection.as_mut().give_up() {
             Some(Won::This(result)) => Ok(result),
-            Some(Won::Next(never)) => match never {},
-            None => Err(selection.cases().0.disarm()),
+            None => Err(selection.cases().1.disarm()),
         }
     }
 }

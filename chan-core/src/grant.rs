@@ -163,13 +163,13 @@ impl<T> Erased for CloseCase<'_, T> {
 macro_rules! list_of_one {
     ($case:ident) => {
         #[allow(private_interfaces, reason = "nobody outside can call it")]
-        impl<T> sealed::Sealed for Cons<$case<'_, T>, End> {
+        impl<T> sealed::Sealed for Cons<End, $case<'_, T>> {
             fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
-                arms[0] = Some(Arm(&self.0));
+                arms[0] = Some(Arm(&self.1));
             }
         }
 
-        impl<T> CaseList for Cons<$case<'_, T>, End> {
+        impl<T> CaseList for Cons<End, $case<'_, T>> {
             /// Asked of the case itself.
             type Won = ();
             const LEN: usize = 1;

@@ -133,6 +133,7 @@ mod sink;
 #[cfg(feature = "futures")]
 mod stream;
 
+mod alarm;
 mod context;
 mod time;
 mod timed;
@@ -175,9 +176,11 @@ pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 /// The engine room of select, for the crate `chan-select`. Applications use
 /// its macros instead.
 pub mod select {
+    pub use crate::alarm::Alarm;
     pub use crate::case::{CaseList, Cons, End, RecvArm, RecvCase, SendArm, SendCase, Won};
     pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;
     pub use crate::nil::select_nothing;
     pub use crate::selection::{Selection, look, wait};
+    pub use crate::timed::SelectFuture;
 }

@@ -33,7 +33,7 @@ use crate::header::{Birth, Manners};
 /// A blocking select over two cases.
 macro_rules! select {
     ($first:expr, $second:expr) => {{
-        let cases = Cons($first, Cons($second, End));
+        let cases = End.and($first).and($second);
         let won = crate::selection::wait::<_, 2>(cases, 2, |_| 0, None);
         won.expect("without a deadline a case wins")
     }};

@@ -186,7 +186,7 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 /// until the permit is there.
 #[must_use = "futures do nothing unless polled"]
 pub struct ReserveFuture<'a, T, F: SendFace<()>> {
-    selection: Selection<Cons<ReserveCase<'a, T>, End>, 1>,
+    selection: Selection<Cons<End, ReserveCase<'a, T>>, 1>,
     handle: Option<SendingHandle<'a, T>>,
     face: std::marker::PhantomData<fn() -> F>,
 }
@@ -195,7 +195,7 @@ impl<'a, T, F: SendFace<()>> ReserveFuture<'a, T, F> {
     fn new(handle: Option<SendingHandle<'a, T>>, site: Site) -> Self {
         let case = ReserveCase::new(handle.map(SendingHandle::chan), site);
         ReserveFuture {
-            selection: Selection::operation(Cons(case, End), false),
+            selection: Selection::operation(Cons(End, case), false),
             handle,
             face: std::marker::PhantomData,
         }
@@ -212,7 +212,7 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
         let mut selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
         ready!(selection.as_mut().poll(cx, |_| 0));
         let permit = |_| Permit(handle.expect("nil grants nothing"));
-        Poll::Ready(selection.cases().0.take::<F, _>(permit))
+        Poll::Ready(selection.cases().1.take::<F, _>(permit))
     }
 }
 

@@ -1,5 +1,4 @@
-//! Sends and receives of tasks that give up in time, on any executor: our own
-//! timer thread wakes the task.
+//! Sends and receives of tasks that give up in time, on any executor.
 //!
 //! An operation that is over counts, however late it is looked at: the future
 //! asks the channel first and the clock second, and when it gives up it asks
@@ -9,85 +8,19 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::case::{RecvCase, SendCase};
+use crate::alarm::Alarm;
+use crate::case::{CaseList, RecvCase, SendCase};
 use crate::chan::{Chan, RecvChan, SendChan};
 #[cfg(doc)]
 use crate::error::{RecvTimedOut, SendTimedOut};
 use crate::face::{GoFace, RecvFace, RustFace, SendFace};
 use crate::future::{RecvFuture, SendFuture};
 use crate::receiver::Receiver;
+use crate::selection::Selection;
 use crate::sender::Sender;
-use crate::time::{self, TimerId};
-
-/// Wakes a task at a time.
-struct Alarm {
-    /// Nothing if the time is beyond the clock's end.
-    deadline: Option<Instant>,
-    set: Option<(TimerId, Arc<Bell>)>,
-}
-
-/// Who is to be woken. Its lock is held to look at it and to replace it, never
-/// while a waker is called, cloned or dropped.
-struct Bell(Mutex<Option<Waker>>);
-
-impl Bell {
-    fn replace(&self, waker: Option<Waker>) -> Option<Waker> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut slot, waker)
-    }
-}
-
-impl Alarm {
-    fn new(deadline: Option<Instant>) -> Self {
-        Alarm {
-            deadline,
-            set: None,
-        }
-    }
-
-    fn in_time(timeout: Duration) -> Self {
-        // A time beyond the clock's end never comes.
-        Alarm::new(Instant::now().checked_add(timeout))
-    }
-
-    /// Whether the time has come. If not, the task will be woken when it does.
-    fn is_due(&mut self, cx: &Context<'_>) -> bool {
-        let Some(deadline) = self.deadline else {
-            return false;
-        };
-        if Instant::now() >= deadline {
-            return true;
-        }
-        let waker = cx.waker().clone();
-        match &self.set {
-            Some((_, bell)) => drop(bell.replace(Some(waker))),
-            None => {
-                let bell = Arc::new(Bell(Mutex::new(Some(waker))));
-                let rung = bell.clone();
-                let id = time::schedule(deadline, move || {
-                    if let Some(waker) = rung.replace(None) {
-                        waker.wake();
-                    }
-                });
-                self.set = Some((id, bell));
-            }
-        }
-        // It may have rung for the waker that was replaced.
-        Instant::now() >= deadline
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if let Some((id, _)) = self.set {
-            time::cancel(id);
-        }
-    }
-}
 
 /// Receives a value in time; made by
 /// [`Receiver::recv_timeout_async`] and its siblings.
@@ -122,6 +55,75 @@ pub struct RecvTimeoutFuture<'a, T, F: RecvFace<T>> {
 pub struct SendTimeoutFuture<'a, T, F: SendFace<T>> {
     send: SendFuture<'a, T, F>,
     alarm: Alarm,
+}
+
+/// A select of a task: the result of the first case to win, or nothing if the
+/// time is over before that. `N` is the number of cases.
+///
+/// # Cancel safety
+///
+/// Dropped in any state it loses nothing: a value received goes on to the next
+/// receiver, a value sent stays sent, and the values of send cases that did
+/// not happen are dropped with it.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use chan_core::select::{Alarm, CaseList, End, RecvArm, SelectFuture, Won};
+///
+/// let (tx, rx) = chan_core::bounded(1);
+/// let never = chan_core::never::<u8>();
+/// tx.send(7).unwrap();
+/// let cases = End.and((&never).arm()).and((&rx).arm());
+/// // No case goes before the others; "chance" picks the last.
+/// let select = SelectFuture::<_, 2, _>::new(cases, 0, |below| below - 1, Alarm::new(None));
+/// assert!(matches!(select.await, Some(Won::This(Ok(7)))));
+/// # });
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct SelectFuture<L: CaseList, const N: usize, C> {
+    selection: Selection<L, N>,
+    chance: C,
+    alarm: Alarm,
+}
+
+impl<L: CaseList, const N: usize, C: FnMut(u32) -> u32> SelectFuture<L, N, C> {
+    /// A select that looks at the first `first` cases in their order and at
+    /// the others as `chance` says, which gives numbers below its argument,
+    /// each equally likely.
+    pub fn new(cases: L, first: usize, chance: C, alarm: Alarm) -> Self {
+        SelectFuture {
+            selection: Selection::new(cases, first, alarm.is_set()),
+            chance,
+            alarm,
+        }
+    }
+}
+
+impl<L: CaseList, const N: usize, C: FnMut(u32) -> u32> Future for SelectFuture<L, N, C> {
+    type Output = Option<L::Won>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: `selection` is pinned with the future and never moved; the
+        // others are not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: as above.
+        let mut selection = unsafe { Pin::new_unchecked(&mut this.selection) };
+        if let Poll::Ready(won) = selection.as_mut().poll(cx, &mut this.chance) {
+            return Poll::Ready(Some(won));
+        }
+        if !this.alarm.is_due(cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(selection.give_up())
+    }
+}
+
+impl<L: CaseList, const N: usize, C> fmt::Debug for SelectFuture<L, N, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SelectFuture of {N}")
+    }
 }
 
 impl<T, F: RecvFace<T>> Future for RecvTimeoutFuture<'_, T, F> {
@@ -217,7 +219,7 @@ macro_rules! receives_in_time {
                 let case = RecvCase::new(self.chan(), Location::caller());
                 RecvTimeoutFuture {
                     receive: RecvFuture::with_deadline(case, true),
-                    alarm: Alarm::in_time(timeout),
+                    alarm: Alarm::within(timeout),
                 }
             }
 
@@ -293,7 +295,7 @@ macro_rules! sends_in_time {
                 let case = SendCase::new(self.chan(), value, Location::caller());
                 SendTimeoutFuture {
                     send: SendFuture::with_deadline(case, true),
-                    alarm: Alarm::in_time(timeout),
+                    alarm: Alarm::within(timeout),
                 }
             }
 

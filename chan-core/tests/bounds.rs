@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use chan_core::observe::{self, Channel, ChannelSnapshot, Wait, Who};
 use chan_core::select::{
-    Closed, Cons, End, GoFace, RecvArm, RecvCase, RustFace, SelectNothing, Selection, SendArm,
-    SendCase, Won,
+    CaseList, Closed, Cons, End, GoFace, RecvArm, RecvCase, RustFace, SelectNothing, Selection,
+    SendArm, SendCase, Won,
 };
 use chan_core::{
     AlreadyClosed, Builder, Cancel, CancelOnDrop, Cancellation, Cause, Chan, CloseError,
@@ -89,7 +89,7 @@ type GoRecv<T> = RecvFuture<'static, T, GoFace>;
 type RustRecv<T> = RecvFuture<'static, T, RustFace>;
 type GoSend<T> = SendFuture<'static, T, GoFace>;
 type RustSend<T> = SendFuture<'static, T, RustFace>;
-type Select<T> = Selection<Cons<RecvOne<T>, Cons<SendOne<T>, End>>, 2>;
+type Select<T> = Selection<Cons<Cons<End, RecvOne<T>>, SendOne<T>>, 2>;
 type WonOne<T> = Won<Option<T>, std::convert::Infallible>;
 type IterOf<T> = Iter<'static, T>;
 type TryIterOf<T> = TryIter<'static, T>;
@@ -294,14 +294,13 @@ fn opaque_values_that_borrow_come_back_from_dropped_futures() {
     {
         let other = Chan::new(1);
         other.send(&nearer);
-        let cases = Cons(
-            RecvArm::arm(&other),
-            Cons(SendArm::arm(&chan, Opaque::new(&count)), End),
-        );
+        let cases = End
+            .and(RecvArm::arm(&other))
+            .and(SendArm::arm(&chan, Opaque::new(&count)));
         let mut select = Box::pin(Selection::<_, 2>::new(cases, 2, false));
         let mut context = std::task::Context::from_waker(Waker::noop());
         let won = select.as_mut().poll(&mut context, |_| 0);
-        assert!(matches!(won, Poll::Ready(Won::This(Some(_)))));
+        assert!(matches!(won, Poll::Ready(Won::Before(Won::This(Some(_))))));
     }
     assert_eq!(count.get(), 1);
 }

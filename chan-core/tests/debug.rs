@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chan_core::observe;
-use chan_core::select::{Cons, End, RecvArm, SelectNothing, Selection, SendArm, Won};
+use chan_core::select::{CaseList, End, RecvArm, SelectNothing, Selection, SendArm, Won};
 use chan_core::{
     AlreadyClosed, Builder, Chan, CloseError, Context, Empty, Full, RecvError, RecvTimedOut,
     RecvTimeoutError, SendError, SendTimedOut, SendTimeoutError, Ticker, Timer, TryRecvError,
@@ -118,7 +118,7 @@ fn what_comes_of_a_handle_says_what_it_is() {
     says(&rx.downgrade(), &["WeakReceiver"]);
     drop(receive);
     chan.send(Opaque);
-    let cases = Cons(RecvArm::arm(&chan), Cons(SendArm::arm(&tx, Opaque), End));
+    let cases = End.and(RecvArm::arm(&chan)).and(SendArm::arm(&tx, Opaque));
     says(&cases, &["RecvCase", "SendCase", file!()]);
     says(
         &Selection::<_, 2>::new(cases, 0, false),

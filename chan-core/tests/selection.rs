@@ -8,7 +8,7 @@ mod common;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Context, Poll, Waker};
 
-use chan_core::select::{self, CaseList, Cons, End, RecvArm, Selection, SendArm, Won};
+use chan_core::select::{self, CaseList, End, RecvArm, Selection, SendArm, Won};
 use chan_core::{Builder, Chan, Empty};
 use common::{Ledger, watched};
 
@@ -19,7 +19,7 @@ fn caught<R>(f: impl FnOnce() -> R) -> bool {
 /// A task's select over `recv(a)` and `send(b, value)`.
 macro_rules! selection {
     ($a:expr, $b:expr, $value:expr) => {{
-        let cases = Cons(RecvArm::arm($a), Cons(SendArm::arm($b, $value), End));
+        let cases = End.and(RecvArm::arm($a)).and(SendArm::arm($b, $value));
         Box::pin(Selection::<_, 2>::new(cases, 0, false))
     }};
 }
@@ -41,11 +41,11 @@ fn chance_that_is_nonsense_misses_no_ready_case() {
                 a.send(1);
                 b.send(1);
             }
-            let cases = Cons(RecvArm::arm(&a), Cons(SendArm::arm(&b, 2), End));
+            let cases = End.and(RecvArm::arm(&a)).and(SendArm::arm(&b, 2));
             let won = select::look::<_, 2>(cases, first, chance);
             assert!(matches!(
                 (won, ready),
-                (Some(Won::This(Some(1))), 0) | (Some(Won::Next(Won::This(()))), 1)
+                (Some(Won::Before(Won::This(Some(1)))), 0) | (Some(Won::This(())), 1)
             ));
         }
     }
@@ -61,7 +61,7 @@ fn chance_that_panics_leaves_the_selection_unused() {
         .poll(&mut context, |_| panic!("no chance"))));
     assert_eq!((a.len(), b.len()), (0, 0));
     let polled = selection.as_mut().poll(&mut context, |_| 0);
-    assert!(matches!(polled, Poll::Ready(Won::Next(Won::This(())))));
+    assert!(matches!(polled, Poll::Ready(Won::This(()))));
     assert_eq!(b.recv(), Some(2));
 }
 
@@ -74,7 +74,7 @@ fn a_selection_is_over_once() {
     assert!(selection.as_mut().poll(&mut context, |_| 0).is_pending());
     let item = b.try_recv().unwrap().unwrap();
     let polled = selection.as_mut().poll(&mut context, |_| 0);
-    assert!(matches!(polled, Poll::Ready(Won::Next(Won::This(())))));
+    assert!(matches!(polled, Poll::Ready(Won::This(()))));
     assert!(caught(|| selection.as_mut().poll(&mut context, |_| 0)));
     assert!(selection.as_mut().give_up().is_none());
     drop(selection);
@@ -85,7 +85,7 @@ fn a_selection_is_over_once() {
 #[test]
 fn results_that_are_not_there_cannot_be_taken() {
     let (a, b) = (Chan::<i32>::new(0), Chan::new(0));
-    let cases = Cons(RecvArm::arm(&a), Cons(SendArm::arm(&b, 7), End));
+    let cases = End.and(RecvArm::arm(&a)).and(SendArm::arm(&b, 7));
     for index in [0, 1, 2, usize::MAX] {
         assert!(caught(|| cases.take(index)));
     }
@@ -105,7 +105,7 @@ fn who_gives_up_gets_what_came_before_that_and_leaves_nothing() {
                 a.send(5);
             }
             let got = selection.as_mut().give_up();
-            assert_eq!(matches!(got, Some(Won::This(Some(5)))), came);
+            assert_eq!(matches!(got, Some(Won::Before(Won::This(Some(5))))), came);
             assert_eq!(got.is_some(), came);
             assert!(b.try_recv().is_err(), "it waits no more");
             drop(selection);
@@ -120,13 +120,11 @@ fn one_channel_in_every_case() {
         let name = format!("every case {dropped}");
         let chan = Builder::new().name(name.clone()).chan();
         let channel = watched(&name);
-        let cases = Cons(
-            RecvArm::arm(&chan),
-            Cons(
-                SendArm::arm(&chan, 1),
-                Cons(RecvArm::arm(&chan), Cons(SendArm::arm(&chan, 2), End)),
-            ),
-        );
+        let cases = End
+            .and(RecvArm::arm(&chan))
+            .and(SendArm::arm(&chan, 1))
+            .and(RecvArm::arm(&chan))
+            .and(SendArm::arm(&chan, 2));
         let mut selection = Box::pin(Selection::<_, 4>::new(cases, 4, false));
         let mut context = Context::from_waker(Waker::noop());
         assert!(selection.as_mut().poll(&mut context, |_| 0).is_pending());
@@ -137,7 +135,10 @@ fn one_channel_in_every_case() {
             assert_eq!(chan.try_recv(), Ok(Some(3)));
         } else {
             let polled = selection.as_mut().poll(&mut context, |_| 0);
-            assert!(matches!(polled, Poll::Ready(Won::This(Some(3)))));
+            assert!(matches!(
+                polled,
+                Poll::Ready(Won::Before(Won::Before(Won::Before(Won::This(Some(3))))))
+            ));
             drop(selection);
         }
         assert_eq!(channel.snapshot().waits.len(), 0);

@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use chan_core::observe::{self, Channel, TaskId};
-use chan_core::select::{self, Cons, End, RecvArm, SendArm};
+use chan_core::select::{self, CaseList, End, RecvArm, SendArm};
 use chan_core::{Builder, Chan, Context, after, bounded, unbounded};
 use common::{block_on, poll, until_parked, watched};
 
@@ -178,12 +178,12 @@ fn a_thread_selects_while_it_ends() {
         let theirs = chan.clone();
         let (thread, answer) = at_exit(early, move || {
             let other = Chan::<u8>::new(0);
-            let cases = Cons(SendArm::arm(&other, 1), Cons(RecvArm::arm(&theirs), End));
+            let cases = End.and(SendArm::arm(&other, 1)).and(RecvArm::arm(&theirs));
             format!("{:?}", select::wait::<_, 2>(cases, 2, |_| 0, None))
         });
         until_parked(&channel, 1);
         chan.send(3);
-        assert_eq!(answer.recv().unwrap(), "Some(Next(This(Some(3))))");
+        assert_eq!(answer.recv().unwrap(), "Some(This(Some(3)))");
         thread.join().unwrap();
         assert!(channel.snapshot().waits.is_empty());
     }

@@ -35,6 +35,8 @@
 //! - `recv(operand) -> pattern => body`: the pattern is bound to what the
 //!   face's `recv` returns.
 //! - `send(operand, value) -> pattern => body`: to what its `send` returns.
+//! - `first recv(…)…`, `first send(…)…`: the same, looked at before the others;
+//!   see below.
 //! - `default => body`: if no case is ready at once.
 //! - `default(timeout) => body`: if no case is ready within a `Duration`.
 //!
@@ -42,8 +44,43 @@
 //! after it unless it is a block; `break`, `continue`, `return` and `?` in it
 //! act on the code around the select.
 //!
-//! [`select!`] waits as a thread; [`select_async!`] is the same in a task,
-//! and awaits.
+//! # Cases that go first
+//!
+//! Cases marked `first` stand in front and are looked at in the order in which
+//! they are written; only if none of them is ready chance decides among the
+//! others. A cancelled context so is not one voice among many:
+//!
+//! ```
+//! # use chan_core::{Context, bounded};
+//! # use chan_select::select;
+//! # let (ctx, cancel) = Context::background().with_cancel();
+//! # let (jobs, inbox) = bounded(1);
+//! # jobs.send(1).unwrap();
+//! cancel.cancel();
+//! let said = select! {
+//!     first recv(ctx.done()) -> _ => "cancelled",
+//!     recv(inbox) -> job => if job.is_ok() { "a job" } else { "no more" },
+//! };
+//! assert_eq!(said, "cancelled");
+//! ```
+//!
+//! It is for rare events: a `first` case that is always ready, say one of a
+//! closed channel, keeps the others out. Once a select waits, whatever happens
+//! first ends it.
+//!
+//! # Threads and tasks
+//!
+//! [`select!`] waits as a thread; [`select_async!`] is the same in a task and
+//! awaits, on any executor. They are two macros because one cannot know where
+//! it stands: to wait as a thread within a task is a mistake that would
+//! compile. Other futures stand beside ours in `tokio::select!` or
+//! `futures::select!`, where every future of `chan-core` may be dropped
+//! without losing a value.
+//!
+//! # Any number of cases
+//!
+//! A macro is good for some sixty cases (the compiler's `recursion_limit`).
+//! [`Select`] has cases that come and go while the program runs.
 
 #![forbid(unsafe_code)]
 
@@ -54,8 +91,20 @@ mod selectgo;
 pub mod internal {
     //! What the macros expand to.
     pub use crate::selectgo::{
-        select, select_async, select_async_timeout, select_timeout, try_select,
+        select, select_async, select_async_timeout, select_timeout, try_select, won,
     };
-    pub use chan_core::after;
-    pub use chan_core::select::{Cons, End, RecvArm, SelectNothing, SendArm, Won, select_nothing};
+    pub use chan_core::select::select_nothing;
+    pub use chan_core::select::{CaseList, Cons, End, RecvArm, SelectNothing, SendArm, Won};
+
+    /// Makes a temporary of a result, so that `-> _` drops it at once.
+    #[inline(always)]
+    pub fn own<R>(result: R) -> R {
+        result
+    }
+
+    /// Evaluates what stands between two cases at its place.
+    #[inline(always)]
+    pub fn beside<L>(list: L, (): ()) -> L {
+        list
+    }
 }

@@ -2,13 +2,18 @@
 //!
 //! One muncher, `__select!`, reads the cases one after the other and keeps
 //!
-//! - a list of operands, `Cons(case, Cons(case, … End))`, in source order,
-//! - a list of bodies, each with the pattern of its result, nested as deep as
-//!   its case is in the list: `Won::Next(Won::This(pattern)) => body`,
-//! - how many cases there are, and the default if there is one.
+//! - the kind, with the name under which a timeout is known, given once so
+//!   that all steps mean the same variable,
+//! - the list of operands, `Cons(Cons(End, case), case)`: one expression that
+//!   evaluates them in source order, a timeout at its place among them,
+//! - the bodies, each with the pattern of its result; what is added to the
+//!   list puts one `Before` around the patterns of all earlier ones,
+//! - how many cases there are, how many of them go first, and the default.
 //!
 //! At the end the operands are evaluated in one `let`, so that what they
-//! borrowed is free again in the bodies, and one `match` runs one body.
+//! borrowed is free again in the bodies, and one `match` runs one body. A case
+//! costs two levels of recursion, so that the compiler's usual limit of 128
+//! is good for some sixty cases.
 
 /// Waits for the first of several channel operations, as a thread.
 ///
@@ -40,7 +45,10 @@
 #[macro_export]
 macro_rules! select {
     () => { $crate::internal::select_nothing() };
-    ($($cases:tt)+) => { $crate::__select!(@case [thread] [] [] [] [] $($cases)+) };
+    ($($cases:tt)+) => {
+        $crate::__select!(@case [thread timeout] [$crate::internal::End] [] [] [open []] []
+            $($cases)+)
+    };
 }
 
 /// Waits for the first of several channel operations, as a task: an
@@ -77,171 +85,202 @@ macro_rules! select {
 #[macro_export]
 macro_rules! select_async {
     () => { match $crate::internal::SelectNothing::new().await {} };
-    ($($cases:tt)+) => { $crate::__select!(@case [task] [] [] [] [] $($cases)+) };
+    ($($cases:tt)+) => {
+        $crate::__select!(@case [task timeout] [$crate::internal::End] [] [] [open []] []
+            $($cases)+)
+    };
 }
 
-/// The muncher: `@case [kind] [operands] [bodies] [count] [default] cases…`.
+/// The muncher: `@case kind list bodies count first default cases…`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
     // ---- The end of the cases. ----
-    (@case $kind:tt [$($op:tt)*] $bodies:tt $count:tt $default:tt) => {
-        $crate::__select!(@build $kind [$($op)*] $bodies $count $default)
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt) => {
+        $crate::__select!(@build $kind $list $bodies $count $first $default)
     };
 
     // ---- A receive. ----
-    (@case $kind:tt [$($op:tt)*] $bodies:tt $count:tt $default:tt
+    (@case $kind:tt $list:tt $bodies:tt $count:tt [$gate:ident $first:tt] $default:tt
         recv($operand:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind
-            [$($op)* ($crate::internal::RecvArm::arm(&$operand))]
-            $bodies $count $default [$result] $($rest)*)
+        $crate::__select!(@body $kind $list $bodies $count [shut $first] $default
+            [$crate::internal::RecvArm::arm(&$operand)] [$result] $($rest)*)
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt [open [$($first:tt)*]] $default:tt
+        first recv($operand:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
+        $crate::__select!(@body $kind $list $bodies $count [open [$($first)* + 1]] $default
+            [$crate::internal::RecvArm::arm(&$operand)] [$result] $($rest)*)
     };
 
     // ---- A send. ----
-    (@case $kind:tt [$($op:tt)*] $bodies:tt $count:tt $default:tt
+    (@case $kind:tt $list:tt $bodies:tt $count:tt [$gate:ident $first:tt] $default:tt
         send($operand:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind
-            [$($op)* ($crate::internal::SendArm::arm(&$operand, $value))]
-            $bodies $count $default [$result] $($rest)*)
+        $crate::__select!(@body $kind $list $bodies $count [shut $first] $default
+            [$crate::internal::SendArm::arm(&$operand, $value)] [$result] $($rest)*)
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt [open [$($first:tt)*]] $default:tt
+        first send($operand:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
+        $crate::__select!(@body $kind $list $bodies $count [open [$($first)* + 1]] $default
+            [$crate::internal::SendArm::arm(&$operand, $value)] [$result] $($rest)*)
     };
 
     // ---- A default. ----
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt [] default => $($rest:tt)*) => {
-        $crate::__select!(@default_body $kind $ops $bodies $count [now] $($rest)*)
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt [] default => $($rest:tt)*) => {
+        $crate::__select!(@default_body $kind $list $bodies $count $first [now] $($rest)*)
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt []
-        default($timeout:expr $(,)?) => $($rest:tt)*) => {
-        $crate::__select!(@default_body $kind $ops $bodies $count [$timeout] $($rest)*)
+    (@case [$kind:ident $timeout:ident] [$($list:tt)*] $bodies:tt $count:tt $first:tt []
+        default($after:expr $(,)?) => $($rest:tt)*) => {
+        $crate::__select!(@default_body [$kind $timeout]
+            [$crate::internal::beside($($list)*, { $timeout = $after; })]
+            $bodies $count $first [later] $($rest)*)
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt [$($there:tt)+] default $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$($there:tt)+]
+        default $($rest:tt)*) => {
         compile_error!("select: there can be one default only")
     };
 
     // ---- Mistakes. ----
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt recv($($operand:tt)*) => $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt [shut $first:tt] $default:tt
+        first $($rest:tt)*) => {
+        compile_error!("select: the cases that are looked at `first` stand in front of the others")
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        first default $($rest:tt)*) => {
+        compile_error!("select: a default is what comes last; only `recv` and `send` can be `first`")
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $(first)? recv($($operand:tt)*) => $($rest:tt)*) => {
         compile_error!("select: a receive is written `recv(channel) -> pattern => body`; use `-> _` to ignore the value")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt send($($operand:tt)*) => $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $(first)? send($($operand:tt)*) => $($rest:tt)*) => {
         compile_error!("select: a send is written `send(channel, value) -> pattern => body`; use `-> _` to ignore the result")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt send($operand:expr) $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $(first)? send($operand:expr) $($rest:tt)*) => {
         compile_error!("select: a send needs a value: `send(channel, value) -> pattern => body`")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt recv $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $(first)? recv $($rest:tt)*) => {
         compile_error!("select: a receive is written `recv(channel) -> pattern => body`")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt send $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $(first)? send $($rest:tt)*) => {
         compile_error!("select: a send is written `send(channel, value) -> pattern => body`")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt default $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        default $($rest:tt)*) => {
         compile_error!("select: a default is written `default => body` or `default(timeout) => body`")
     };
-    (@case $kind:tt $ops:tt $bodies:tt $count:tt $default:tt $other:tt $($rest:tt)*) => {
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $other:tt $($rest:tt)*) => {
         compile_error!(concat!(
-            "select: expected `recv(…)`, `send(…)` or `default`, found `", stringify!($other), "`"
+            "select: expected `recv(…)`, `send(…)`, `first` or `default`, found `",
+            stringify!($other), "`"
         ))
     };
 
-    // ---- The body of a case. ----
-    (@body $kind:tt $ops:tt [$($bodies:tt)*] [$($count:tt)*] $default:tt [$result:pat]
-        $body:block , $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops
-            [$($bodies)* { [$($count)*] $result => $body }] [$($count)* +] $default $($rest)*)
+    // ---- The body of a case: a block, or an expression and a comma. ----
+    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:block $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $($case)*)]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] $first $default $($($rest)*)?)
     };
-    (@body $kind:tt $ops:tt [$($bodies:tt)*] [$($count:tt)*] $default:tt [$result:pat]
-        $body:block $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops
-            [$($bodies)* { [$($count)*] $result => $body }] [$($count)* +] $default $($rest)*)
+    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:block $($rest:tt)+) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $($case)*)]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] $first $default $($rest)+)
     };
-    (@body $kind:tt $ops:tt [$($bodies:tt)*] [$($count:tt)*] $default:tt [$result:pat]
-        $body:expr , $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops
-            [$($bodies)* { [$($count)*] $result => $body }] [$($count)* +] $default $($rest)*)
+    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:expr $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $($case)*)]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] $first $default $($($rest)*)?)
     };
-    (@body $kind:tt $ops:tt [$($bodies:tt)*] [$($count:tt)*] $default:tt [$result:pat]
-        $body:expr) => {
-        $crate::__select!(@case $kind $ops
-            [$($bodies)* { [$($count)*] $result => $body }] [$($count)* +] $default)
+    (@body $($rest:tt)*) => {
+        compile_error!("select: after `=>` stands a body: a block, or an expression with a comma behind it")
     };
 
     // ---- The body of the default. ----
-    (@default_body $kind:tt $ops:tt $bodies:tt $count:tt [$($when:tt)+] $body:block , $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops $bodies $count [[$($when)+] $body] $($rest)*)
+    (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
+        $body:block $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($($rest)*)?)
     };
-    (@default_body $kind:tt $ops:tt $bodies:tt $count:tt [$($when:tt)+] $body:block $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops $bodies $count [[$($when)+] $body] $($rest)*)
+    (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
+        $body:block $($rest:tt)+) => {
+        $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($rest)+)
     };
-    (@default_body $kind:tt $ops:tt $bodies:tt $count:tt [$($when:tt)+] $body:expr , $($rest:tt)*) => {
-        $crate::__select!(@case $kind $ops $bodies $count [[$($when)+] $body] $($rest)*)
+    (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
+        $body:expr $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($($rest)*)?)
     };
-    (@default_body $kind:tt $ops:tt $bodies:tt $count:tt [$($when:tt)+] $body:expr) => {
-        $crate::__select!(@case $kind $ops $bodies $count [[$($when)+] $body])
+    (@default_body $($rest:tt)*) => {
+        compile_error!("select: after `default =>` stands a body: a block, or an expression with a comma behind it")
     };
 
     // ---- What it becomes. ----
-    (@build [thread] $ops:tt $bodies:tt $count:tt []) => {{
-        let won = $crate::internal::select::<_, { $crate::__select!(@count $count) }>(
-            $crate::__select!(@list $ops));
-        $crate::__select!(@match won $bodies [])
-    }};
-    (@build [thread] $ops:tt $bodies:tt $count:tt [[now] $body:expr]) => {{
-        let won = $crate::internal::try_select::<_, { $crate::__select!(@count $count) }>(
-            $crate::__select!(@list $ops));
-        $crate::__select!(@match won $bodies [$body])
-    }};
-    (@build [thread] $ops:tt $bodies:tt $count:tt [[$timeout:expr] $body:expr]) => {{
-        let won = $crate::internal::select_timeout::<_, { $crate::__select!(@count $count) }>(
-            $crate::__select!(@list $ops), $timeout);
-        $crate::__select!(@match won $bodies [$body])
-    }};
-    (@build [task] $ops:tt $bodies:tt $count:tt []) => {{
-        let won = $crate::internal::select_async::<_, { $crate::__select!(@count $count) }>(
-            $crate::__select!(@list $ops)).await;
-        $crate::__select!(@match won $bodies [])
+    (@build [thread $timeout:ident] [$($list:tt)*] $bodies:tt [$($count:tt)*]
+        [$gate:ident [$($first:tt)*]] []) => {{
+        let won = $crate::internal::select::<_, { 0 $($count)* }>($($list)*, 0 $($first)*);
+        $crate::__select!(@match won $bodies)
     }};
     // Looking does not wait, in a task as in a thread.
-    (@build [task] $ops:tt $bodies:tt $count:tt [[now] $body:expr]) => {
-        $crate::__select!(@build [thread] $ops $bodies $count [[now] $body])
-    };
-    // The timeout is one more case, behind the others: they keep their numbers.
-    (@build [task] [$($op:tt)*] [$($bodies:tt)*] $count:tt [[$timeout:expr] $body:expr]) => {{
-        let won = $crate::internal::select_async_timeout::<
-            _, { 1 + $crate::__select!(@count $count) }>(
-            $crate::__select!(@list [$($op)* ($crate::internal::RecvArm::arm(
-                &$crate::internal::after($timeout)))])).await;
-        $crate::__select!(@match won [$($bodies)* { $count _ => $body }] [])
+    (@build [$kind:ident $timeout:ident] [$($list:tt)*] $bodies:tt [$($count:tt)*]
+        [$gate:ident [$($first:tt)*]] [now $body:expr]) => {{
+        let won = $crate::internal::try_select::<_, { 0 $($count)* }>($($list)*, 0 $($first)*);
+        $crate::__select!(@match won $bodies $body)
+    }};
+    (@build [thread $timeout:ident] [$($list:tt)*] $bodies:tt [$($count:tt)*]
+        [$gate:ident [$($first:tt)*]] [later $body:expr]) => {{
+        let $timeout;
+        let won = $crate::internal::select_timeout::<_, { 0 $($count)* }>(
+            $($list)*, 0 $($first)*, $timeout);
+        $crate::__select!(@match won $bodies $body)
+    }};
+    (@build [task $timeout:ident] [$($list:tt)*] $bodies:tt [$($count:tt)*]
+        [$gate:ident [$($first:tt)*]] []) => {{
+        let won = $crate::internal::won(
+            $crate::internal::select_async::<_, { 0 $($count)* }>($($list)*, 0 $($first)*).await);
+        $crate::__select!(@match won $bodies)
+    }};
+    (@build [task $timeout:ident] [$($list:tt)*] $bodies:tt [$($count:tt)*]
+        [$gate:ident [$($first:tt)*]] [later $body:expr]) => {{
+        let $timeout;
+        let won = $crate::internal::select_async_timeout::<_, { 0 $($count)* }>(
+            $($list)*, 0 $($first)*, $timeout).await;
+        $crate::__select!(@match won $bodies $body)
     }};
 
-    (@count [$($one:tt)*]) => { 0 $( + $crate::__select!(@one $one) )* };
-    (@one $one:tt) => { 1 };
-
-    (@list []) => { $crate::internal::End };
-    (@list [$case:tt $($rest:tt)*]) => {
-        $crate::internal::Cons($case, $crate::__select!(@list [$($rest)*]))
+    (@match $won:ident [$({ [$($result:tt)*] $body:tt })*]) => {
+        match $won { $( $($result)* => $body )* }
     };
-
-    (@match $won:ident [$({ $depth:tt $result:pat => $body:expr })*] []) => {
+    (@match $won:ident [$({ [$($result:tt)*] $body:tt })*] $default:expr) => {
         match $won {
-            $( $crate::__select!(@pattern $depth $result) => $body, )*
-            #[allow(unreachable_patterns)]
-            $crate::__select!(@beyond [$($depth)*] never) => match never {},
-        }
-    };
-    (@match $won:ident [$({ $depth:tt $result:pat => $body:expr })*] [$default:expr]) => {
-        match $won {
+            $( ::core::option::Option::Some($($result)*) => $body )*
             ::core::option::Option::None => $default,
-            $( ::core::option::Option::Some($crate::__select!(@pattern $depth $result)) => $body, )*
-            #[allow(unreachable_patterns)]
-            ::core::option::Option::Some($crate::__select!(@beyond [$($depth)*] never)) => match never {},
         }
-    };
-
-    (@pattern [] $result:pat) => { $crate::internal::Won::This($result) };
-    (@pattern [+ $($depth:tt)*] $result:pat) => {
-        $crate::internal::Won::Next($crate::__select!(@pattern [$($depth)*] $result))
-    };
-    (@beyond [] $never:ident) => { $never };
-    (@beyond [$one:tt $($rest:tt)*] $never:ident) => {
-        $crate::internal::Won::Next($crate::__select!(@beyond [$($rest)*] $never))
     };
 }

@@ -279,3 +279,49 @@ fn names_around_it_are_not_disturbed() {
     let sum = select! { recv(rx) -> value => won + never + value.unwrap(), default => won };
     assert_eq!(sum, 6);
 }
+
+#[test]
+fn a_value_that_is_ignored_is_dropped_before_the_body() {
+    let value = Rc::new(());
+    let chan = Chan::new(1);
+    chan.send(value.clone());
+    select! { recv(chan) -> _ => assert_eq!(Rc::strong_count(&value), 1) }
+    chan.send(value.clone());
+    select! { recv(chan) -> _kept => assert_eq!(Rc::strong_count(&value), 2) }
+}
+
+#[test]
+fn a_timeout_is_evaluated_at_its_place() {
+    let (chan, log) = (Chan::<u8>::new(1), RefCell::new(Vec::new()));
+    let seen = |name, duration: Duration| {
+        log.borrow_mut().push(name);
+        duration
+    };
+    select! {
+        recv({ log.borrow_mut().push("operand"); chan.clone() }) -> _ => {},
+        default(seen("timeout", Duration::ZERO)) => {},
+        recv({ log.borrow_mut().push("another"); chan.clone() }) -> _ => {},
+    }
+    assert_eq!(*log.borrow(), ["operand", "timeout", "another"]);
+}
+
+#[test]
+fn sixty_cases_compile() {
+    let chan = Chan::new(1);
+    chan.send(1);
+    macro_rules! of_sixty {
+        ($($ten:tt)*) => {
+            select! {
+                $(
+                    recv(chan) -> v => (v, $ten), recv(chan) -> v => (v, $ten),
+                    recv(chan) -> v => (v, $ten), recv(chan) -> v => (v, $ten),
+                    recv(chan) -> v => (v, $ten), recv(chan) -> v => (v, $ten),
+                    recv(chan) -> v => (v, $ten), recv(chan) -> v => (v, $ten),
+                    recv(chan) -> v => (v, $ten), recv(chan) -> v => (v, $ten),
+                )*
+            }
+        };
+    }
+    let (value, ten) = of_sixty!(0 1 2 3 4 5);
+    assert!(value == Some(1) && ten < 6);
+}

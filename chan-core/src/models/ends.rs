@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::{Told, Traced, birth, model, number, pair, traced};
-use crate::case::{Cons, End, RecvArm, Won};
+use crate::case::{CaseList, End, RecvArm, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::header::Header;
 use crate::{Chan, TryRecvError, bounded};
@@ -109,15 +109,14 @@ fn close_meets_select() {
         };
         let (a, b) = (&closing, &full);
         let got = match select!(RecvArm::arm(a), RecvArm::arm(b)) {
-            Won::This(end) => {
+            Won::Before(Won::This(end)) => {
                 assert!(end.is_none());
                 false
             }
-            Won::Next(Won::This(value)) => {
+            Won::This(value) => {
                 assert_eq!(number(value), Some(7));
                 true
             }
-            Won::Next(Won::Next(never)) => match never {},
         };
         closer.join().unwrap();
         sender.join().unwrap();

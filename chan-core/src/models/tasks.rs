@@ -6,7 +6,7 @@ use std::task::Context;
 use loom::thread;
 
 use super::{Traced, block_on, counting, model, number, pair, poll, traced};
-use crate::case::{Cons, End, RecvArm};
+use crate::case::{CaseList, End, RecvArm};
 use crate::selection::Selection;
 use crate::{Chan, Empty};
 
@@ -153,7 +153,7 @@ fn select_cancel_meets_hand_off() {
         let chans = pair(1);
         let [a, b] = &chans;
         let (_, waker) = counting();
-        let cases = Cons(RecvArm::arm(a), Cons(RecvArm::arm(b), End));
+        let cases = End.and(RecvArm::arm(a)).and(RecvArm::arm(b));
         let mut dropped = Box::pin(Selection::<_, 2>::new(cases, 2, false));
         let mut context = Context::from_waker(&waker);
         assert!(dropped.as_mut().poll(&mut context, |_| 0).is_pending());

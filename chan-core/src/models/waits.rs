@@ -9,7 +9,7 @@ use loom::thread;
 use super::{Told, Traced, birth, model, number, pair, traced};
 use crate::Chan;
 use crate::blocking::Stop;
-use crate::case::{Cons, End, RecvArm, SendArm, Won};
+use crate::case::{CaseList, End, RecvArm, SendArm, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
@@ -157,8 +157,7 @@ fn two_channels_claim_one_select() {
         });
         let [a, b] = &chans;
         let first = match select!(RecvArm::arm(a), RecvArm::arm(b)) {
-            Won::This(value) | Won::Next(Won::This(value)) => number(value).unwrap(),
-            Won::Next(Won::Next(never)) => match never {},
+            Won::Before(Won::This(value)) | Won::This(value) => number(value).unwrap(),
         };
         for sender in senders {
             sender.join().unwrap();
@@ -179,18 +178,16 @@ fn two_selects_meet() {
             thread::spawn(move || {
                 let (a, b) = (&a, &b);
                 match select!(SendArm::arm(b, traced(2)), RecvArm::arm(a)) {
-                    Won::This(()) => 0,
-                    Won::Next(Won::This(value)) => number(value).unwrap(),
-                    Won::Next(Won::Next(never)) => match never {},
+                    Won::Before(Won::This(())) => 0,
+                    Won::This(value) => number(value).unwrap(),
                 }
             })
         };
         let mine = {
             let (a, b) = (&a, &b);
             match select!(SendArm::arm(a, traced(1)), RecvArm::arm(b)) {
-                Won::This(()) => 0,
-                Won::Next(Won::This(value)) => number(value).unwrap(),
-                Won::Next(Won::Next(never)) => match never {},
+                Won::Before(Won::This(())) => 0,
+                Won::This(value) => number(value).unwrap(),
             }
         };
         let theirs = other.join().unwrap();

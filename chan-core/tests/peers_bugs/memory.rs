@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Barrier;
 use std::thread;
 
-use chan_core::select::{self, Cons, End, RecvArm, SendArm, Won};
+use chan_core::select::{self, CaseList, End, RecvArm, SendArm, Won};
 use chan_core::{Receiver, Sender, bounded};
 
 use super::{ROUNDS, kinds};
@@ -97,18 +97,17 @@ fn values_of_any_form_keep_it() {
 #[test]
 fn a_select_sees_one_channel_by_two_handles() {
     fn take(one: &Receiver<u8>, two: &Receiver<u8>, tx: &Sender<u8>) -> (usize, u8) {
-        let cases = Cons(
-            RecvArm::arm(one),
-            Cons(SendArm::arm(tx, 9), Cons(RecvArm::arm(two), End)),
-        );
+        let cases = End
+            .and(RecvArm::arm(one))
+            .and(SendArm::arm(tx, 9))
+            .and(RecvArm::arm(two));
         match select::wait::<_, 3>(cases, 3, |_| 0, None).unwrap() {
-            Won::This(value) => (0, value.unwrap()),
-            Won::Next(Won::This(sent)) => {
+            Won::Before(Won::Before(Won::This(value))) => (0, value.unwrap()),
+            Won::Before(Won::This(sent)) => {
                 sent.unwrap();
                 (1, 0)
             }
-            Won::Next(Won::Next(Won::This(value))) => (2, value.unwrap()),
-            Won::Next(Won::Next(Won::Next(never))) => match never {},
+            Won::This(value) => (2, value.unwrap()),
         }
     }
     let (tx, rx) = bounded(1);

@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use chan_core::select::{Cons, End, RecvArm, Won, wait};
+use chan_core::select::{CaseList, End, RecvArm, Won, wait};
 use chan_core::{Chan, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 
 use super::{ROUNDS, kinds};
@@ -57,11 +57,10 @@ fn the_last_value_comes_before_the_end_however_one_receives() {
 
 /// A select between two receivers, as a thread makes it.
 fn select(one: &Receiver<usize>, two: &Receiver<usize>, from: usize) -> Option<usize> {
-    let cases = Cons(RecvArm::arm(one), Cons(RecvArm::arm(two), End));
+    let cases = End.and(RecvArm::arm(one)).and(RecvArm::arm(two));
     let won = wait::<_, 2>(cases, 0, |_| from as u32 % 2, None);
     match won.expect("without a deadline a case wins") {
-        Won::This(value) | Won::Next(Won::This(value)) => value.ok(),
-        Won::Next(Won::Next(never)) => match never {},
+        Won::Before(Won::This(value)) | Won::This(value) => value.ok(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chan_core::select::{self, Cons, End, RecvArm, Won};
+use chan_core::select::{self, CaseList, End, RecvArm, Won};
 use chan_core::{Timer, after, at, bounded, tick};
 
 use crate::common::{Counting, poll_box, until};
@@ -107,11 +107,11 @@ fn rule_70_a_select_with_a_default_sees_a_due_timer() {
     let (_tx, idle) = bounded::<u8>(0);
     let rx = at(due);
     let look = || {
-        let cases = Cons((&idle).arm(), Cons((&rx).arm(), End));
+        let cases = End.and((&idle).arm()).and((&rx).arm());
         select::look::<_, 2>(cases, 2, |_| 0)
     };
     match look() {
-        Some(Won::Next(Won::This(fired))) => assert_eq!(fired, Ok(due)),
+        Some(Won::This(fired)) => assert_eq!(fired, Ok(due)),
         other => panic!("{other:?}"),
     }
     assert!(look().is_none());
@@ -126,10 +126,10 @@ fn rule_70_a_due_timer_is_ready_in_the_first_look_of_a_select() {
     let (tx, busy) = bounded(1);
     tx.send(1).unwrap();
     let rx = at(due);
-    let cases = Cons((&busy).arm(), Cons((&rx).arm(), End));
+    let cases = End.and((&busy).arm()).and((&rx).arm());
     // The last case first.
     let won = select::wait::<_, 2>(cases, 0, |below| below - 1, None);
-    assert!(matches!(won, Some(Won::Next(Won::This(Ok(fired)))) if fired == due));
+    assert!(matches!(won, Some(Won::This(Ok(fired))) if fired == due));
     drop(held);
 }
 
@@ -139,9 +139,9 @@ fn rule_70_a_select_that_gives_up_looks_once_more() {
     let due = soon();
     let (_tx, idle) = bounded::<u8>(0);
     let rx = at(due);
-    let cases = Cons((&idle).arm(), Cons((&rx).arm(), End));
+    let cases = End.and((&idle).arm()).and((&rx).arm());
     let won = select::wait::<_, 2>(cases, 2, |_| 0, Some(due + SOON));
-    assert!(matches!(won, Some(Won::Next(Won::This(Ok(fired)))) if fired == due));
+    assert!(matches!(won, Some(Won::This(Ok(fired))) if fired == due));
     drop(held);
 }
 

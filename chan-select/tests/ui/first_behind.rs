@@ -1,0 +1,9 @@
+//! The cases that go first stand in front.
+
+use chan_core::Chan;
+use chan_select::select;
+
+fn main() {
+    let chan = Chan::<u8>::new(0);
+    select! { recv(chan) -> _ => {}, first send(chan, 1) -> _ => {} }
+}

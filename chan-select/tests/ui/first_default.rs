@@ -1,0 +1,9 @@
+//! A default comes last.
+
+use chan_core::Chan;
+use chan_select::select;
+
+fn main() {
+    let chan = Chan::<u8>::new(0);
+    select! { first default => {}, recv(chan) -> _ => {} }
+}

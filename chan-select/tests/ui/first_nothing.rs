@@ -1,0 +1,9 @@
+//! What goes first is a case.
+
+use chan_core::Chan;
+use chan_select::select;
+
+fn main() {
+    let chan = Chan::<u8>::new(0);
+    select! { first chan => {} }
+}
