@@ -131,6 +131,12 @@ pub(crate) trait Erased {
     fn abandon(&self);
 }
 
+impl std::fmt::Debug for Arm<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}({})", self.0.direction(), self.0.site())
+    }
+}
+
 impl<'c> Arm<'c> {
     #[inline]
     pub(crate) fn header(&self) -> Option<&'c Header> {
@@ -222,6 +228,11 @@ impl<'a, T, F> RecvCase<'a, T, F> {
 }
 
 impl<T, F> RecvCase<'_, T, F> {
+    /// Makes it ready for another wait.
+    pub(crate) fn renew(&mut self) {
+        self.waiter = OnceCell::new();
+    }
+
     /// Remembers what a look has brought, if it has.
     #[inline]
     fn keep(&self, received: Received<T>) -> Option<Wake> {
@@ -238,7 +249,7 @@ impl<T, F> RecvCase<'_, T, F> {
 
 impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
     /// The result of a case that has won.
-    fn take(&self) -> F::Out {
+    pub(crate) fn take(&self) -> F::Out {
         match self.got.replace(Got::Nothing) {
             Got::Value(value) => F::value(value),
             Got::Returned(node) => F::value(node.into_value()),
@@ -329,9 +340,14 @@ pub struct SendCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
     site: Site,
     waiter: OnceCell<Waiter>,
+    offer: Offer<T>,
+    face: PhantomData<fn() -> F>,
+}
+
+/// What a send case has to send.
+pub(crate) struct Offer<T> {
     slot: Slot<T>,
     state: Cell<Sending>,
-    face: PhantomData<fn() -> F>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -347,70 +363,130 @@ enum Sending {
 // SAFETY: as for RecvCase.
 unsafe impl<T: Send, F> Send for SendCase<'_, T, F> {}
 
+impl<T> Offer<T> {
+    fn new(value: T) -> Self {
+        Offer {
+            slot: UnsafeCell::new(MaybeUninit::new(value)),
+            state: Cell::new(Sending::Armed),
+        }
+    }
+
+    /// Takes the value out for an attempt; [`Offer::keep`] sets the state anew.
+    ///
+    /// # Safety
+    ///
+    /// The slot is ours (C2).
+    #[inline]
+    unsafe fn try_with(&self, send: impl FnOnce(T) -> Sent<T>) -> Option<Wake> {
+        if self.state.get() != Sending::Armed {
+            return None;
+        }
+        // SAFETY: the state says that the value is there; until it is set
+        // anew nobody looks.
+        let sent = send(unsafe { self.slot.with(|slot| slot.assume_init_read()) });
+        self.keep(sent)
+    }
+
+    /// Remembers what became of the value, or puts it back.
+    #[inline]
+    fn keep(&self, sent: Sent<T>) -> Option<Wake> {
+        let (value, state, wake) = match sent {
+            Sent::Done(wake) => {
+                self.state.set(Sending::Gone);
+                return Some(wake);
+            }
+            Sent::Closed(value) => (value, Sending::Closed, Some(Wake::None)),
+            Sent::Full(value) => (value, Sending::Armed, None),
+        };
+        // SAFETY: ours, and empty since `try_with`.
+        unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
+        self.state.set(state);
+        wake
+    }
+
+    /// The value, unless it has gone.
+    ///
+    /// # Safety
+    ///
+    /// The slot is ours (C2).
+    unsafe fn take_out(&self) -> Option<T> {
+        if self.state.replace(Sending::Gone) == Sending::Gone {
+            return None;
+        }
+        // SAFETY: the state said that the value is there, and says Gone now.
+        Some(unsafe { self.slot.with(|slot| slot.assume_init_read()) })
+    }
+
+    /// The value, unless it has gone.
+    pub(crate) fn take_back(&mut self) -> Option<T> {
+        // SAFETY: nobody is linked to what is borrowed alone.
+        unsafe { self.take_out() }
+    }
+
+    /// Arms it with another value; the one that was there.
+    pub(crate) fn put(&mut self, value: T) -> Option<T> {
+        let old = self.take_back();
+        self.slot = UnsafeCell::new(MaybeUninit::new(value));
+        self.state.set(Sending::Armed);
+        old
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.state.get() == Sending::Armed
+    }
+}
+
+impl<T> Drop for Offer<T> {
+    fn drop(&mut self) {
+        drop(self.take_back());
+    }
+}
+
 impl<'a, T, F> SendCase<'a, T, F> {
     pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
         SendCase {
             chan,
             site,
             waiter: OnceCell::new(),
-            slot: UnsafeCell::new(MaybeUninit::new(value)),
-            state: Cell::new(Sending::Armed),
+            offer: Offer::new(value),
             face: PhantomData,
         }
     }
 
+    /// The value of a case that did not win.
+    ///
     /// # Safety
     ///
-    /// The value is in the slot and the slot is ours (C2); the state is set
-    /// anew, or the value put back.
-    unsafe fn take_value(&self) -> T {
+    /// Its wait is over, or has not begun.
+    pub(crate) unsafe fn disarm(&self) -> T {
         // SAFETY: the caller's promise.
-        unsafe { self.slot.with(|slot| slot.assume_init_read()) }
+        unsafe { self.offer.take_out() }.expect("it was not sent")
     }
 
-    fn put_back(&self, value: T) {
-        // SAFETY: called with the slot ours and empty.
-        unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
+    /// What it has to send.
+    pub(crate) fn offer(&mut self) -> &mut Offer<T> {
+        &mut self.offer
     }
 
-    /// Remembers what became of the value, or puts it back.
-    #[inline]
-    fn keep(&self, sent: Sent<T>) -> Option<Wake> {
-        match sent {
-            Sent::Done(wake) => {
-                self.state.set(Sending::Gone);
-                Some(wake)
-            }
-            Sent::Closed(value) => {
-                self.put_back(value);
-                self.state.set(Sending::Closed);
-                Some(Wake::None)
-            }
-            Sent::Full(value) => {
-                self.put_back(value);
-                None
-            }
-        }
+    pub(crate) fn is_armed(&self) -> bool {
+        self.offer.is_armed()
     }
 
-    /// The value of a case that has given up.
-    pub(crate) fn disarm(&self) -> T {
-        assert!(self.state.replace(Sending::Gone) == Sending::Armed);
-        // SAFETY: it was in the slot, and the state says Gone now.
-        unsafe { self.take_value() }
+    /// Makes it ready for another wait.
+    pub(crate) fn renew(&mut self) {
+        self.waiter = OnceCell::new();
     }
 }
 
 impl<T, F: SendFace<T>> SendCase<'_, T, F> {
     /// The result of a case that has won.
     #[track_caller]
-    fn take(&self) -> F::Out {
-        match self.state.get() {
+    pub(crate) fn take(&self) -> F::Out {
+        match self.offer.state.get() {
             Sending::Gone => F::sent(),
             Sending::Closed => {
-                self.state.set(Sending::Gone);
-                // SAFETY: in the slot, and the state says Gone now.
-                let value = unsafe { self.take_value() };
+                // SAFETY: the wait is over.
+                let value = unsafe { self.offer.take_out() }.expect("it came back");
                 let chan = self.chan.expect("nil is never closed");
                 let caller = Location::caller();
                 let text = || sent_on_closed(chan, self.site, caller);
@@ -430,21 +506,18 @@ impl<T, F> Erased for SendCase<'_, T, F> {
     #[inline]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
         let chan = self.chan?;
-        // SAFETY: a case that attempts is not linked, and holds its value.
-        let value = unsafe { self.take_value() };
-        let sent = chan.op(guard).send(value);
         // A channel without a limit is never full: the look at it alone, which
         // comes first and has memory if it must, finds it ready.
         debug_assert!(!chan.header().is_unbounded());
-        self.keep(sent)
+        // SAFETY: a case that attempts is not linked.
+        unsafe { self.offer.try_with(|value| chan.op(guard).send(value)) }
     }
 
     #[inline]
     fn attempt_alone(&self) -> Option<Wake> {
         let chan = self.chan?;
-        // SAFETY: as in `attempt`.
-        let value = unsafe { self.take_value() };
-        self.keep(chan.try_send(value))
+        // SAFETY: a case that attempts is not linked.
+        unsafe { self.offer.try_with(|value| chan.try_send(value)) }
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {
@@ -452,7 +525,7 @@ impl<T, F> Erased for SendCase<'_, T, F> {
     }
 
     fn slot(&self) -> Option<NonNull<()>> {
-        Some(NonNull::from(&self.slot).cast())
+        Some(NonNull::from(&self.offer.slot).cast())
     }
 
     fn direction(&self) -> Direction {
@@ -464,7 +537,7 @@ impl<T, F> Erased for SendCase<'_, T, F> {
     }
 
     fn settle(&self, outcome: Outcome) {
-        self.state.set(match outcome {
+        self.offer.state.set(match outcome {
             Outcome::Moved => Sending::Gone,
             _ => Sending::Closed,
         });
@@ -475,18 +548,9 @@ impl<T, F> Erased for SendCase<'_, T, F> {
         let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
             return;
         };
-        self.state.set(Sending::Gone);
+        self.offer.state.set(Sending::Gone);
         // SAFETY: ours, and of this channel.
         unsafe { chan.header().lock().withdraw(NonNull::from(waiter)) };
-    }
-}
-
-impl<T, F> Drop for SendCase<'_, T, F> {
-    fn drop(&mut self) {
-        if self.state.get() != Sending::Gone {
-            // SAFETY: the state says that the value is in the slot.
-            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
-        }
     }
 }
 

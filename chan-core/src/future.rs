@@ -114,7 +114,8 @@ impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
         let mut selection = self.selection();
         match selection.as_mut().give_up() {
             Some(Won::This(result)) => Ok(result),
-            None => Err(selection.cases().1.disarm()),
+            // SAFETY: that was the end of the wait, and it has not won.
+            None => Err(unsafe { selection.cases().1.disarm() }),
         }
     }
 }

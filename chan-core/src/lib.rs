@@ -117,6 +117,8 @@ mod grant;
 mod look;
 mod selection;
 
+mod case_set;
+
 mod about;
 mod builder;
 mod chan;
@@ -178,6 +180,7 @@ pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 pub mod select {
     pub use crate::alarm::Alarm;
     pub use crate::case::{CaseList, Cons, End, RecvArm, RecvCase, SendArm, SendCase, Won};
+    pub use crate::case_set::{CaseKey, CaseSet, SendKey};
     pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;
     pub use crate::nil::select_nothing;

@@ -62,19 +62,22 @@ pub(crate) fn wait(
 #[cold]
 #[track_caller]
 pub fn select_nothing() -> ! {
-    let party = Party::thread(0, true, false);
-    let waiter = Waiter::new(
-        NonNull::from(&party),
-        None,
-        Direction::Recv,
-        0,
-        Location::caller(),
-    );
-    // SAFETY: this frame never ends.
+    wait_without_cases(None);
+    unreachable!("nothing ends it")
+}
+
+/// The same until the deadline, if there is one.
+#[cold]
+#[track_caller]
+pub(crate) fn wait_without_cases(deadline: Option<Instant>) {
+    let party = Party::thread(0, true, deadline.is_some());
+    let party_pointer = NonNull::from(&party);
+    let waiter = Waiter::new(party_pointer, None, Direction::Recv, 0, Location::caller());
+    // SAFETY: both live until the waiter is withdrawn below.
     unsafe { header().lock().park(NonNull::from(&waiter)) };
-    loop {
-        party.wait(None);
-    }
+    while party.wait(deadline) {}
+    // SAFETY: ours, and of this header.
+    unsafe { header().lock().withdraw(NonNull::from(&waiter)) };
 }
 
 /// The same in a task: listed from its first poll to its drop.

@@ -18,6 +18,7 @@ use std::time::Instant;
 use crate::case::{Arm, CaseList};
 use crate::coop;
 use crate::look::{self, Arms, Frozen, Winner};
+use crate::nil;
 use crate::parker::Party;
 
 /// Takes a ready case if there is one. The first `first` cases are looked at
@@ -58,6 +59,10 @@ pub fn wait<L: CaseList, const N: usize>(
     chance: impl FnMut(u32) -> u32,
     deadline: Option<Instant>,
 ) -> Option<L::Won> {
+    if N == 0 {
+        nil::wait_without_cases(deadline);
+        return None;
+    }
     let arms = arms::<L, N>(&cases);
     let mut order = in_order::<N>();
     let won = match look::at_once(&arms[..], &mut order, first, chance) {

@@ -84,8 +84,12 @@
 
 #![forbid(unsafe_code)]
 
+mod builder;
 mod macros;
 mod selectgo;
+
+pub use builder::{Select, SelectFuture, SelectTimeoutFuture};
+pub use chan_core::select::{CaseKey, SendKey};
 
 #[doc(hidden)]
 pub mod internal {
