@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::case::{Cons, End};
+use crate::case_list::{Cons, End};
 use crate::chan::{Chan, RecvChan, SendChan};
 use crate::grant::CloseCase;
 use crate::hchan::Hchan;

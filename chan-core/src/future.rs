@@ -8,7 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::case::{Cons, End, RecvCase, SendCase, Won};
+use crate::case::{RecvCase, SendCase};
+use crate::case_list::{Cons, End, Won};
 use crate::face::{RecvFace, SendFace};
 use crate::selection::Selection;
 

@@ -110,6 +110,7 @@ mod nil;
 mod handle;
 
 mod case;
+mod case_list;
 mod error;
 mod face;
 mod future;
@@ -179,7 +180,8 @@ pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 /// its macros instead.
 pub mod select {
     pub use crate::alarm::Alarm;
-    pub use crate::case::{CaseList, Cons, End, RecvArm, RecvCase, SendArm, SendCase, Won};
+    pub use crate::case::{RecvArm, RecvCase, SendArm, SendCase};
+    pub use crate::case_list::{CaseList, Cons, End, Won};
     pub use crate::case_set::{CaseKey, CaseSet, SendKey};
     pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::blocking::Stop;
-use crate::case::{Cons, End};
+use crate::case_list::{Cons, End};
 use crate::chan::{Chan, SendChan, send_on_closed};
 use crate::error::{Full, SendError, SendTimedOut, SendTimeoutError, TrySendError};
 use crate::face::{GoFace, RustFace, SendFace};

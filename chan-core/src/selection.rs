@@ -15,7 +15,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::case::{Arm, CaseList};
+use crate::case::Arm;
+use crate::case_list::CaseList;
 use crate::coop;
 use crate::look::{self, Arms, Frozen, Winner};
 use crate::nil;

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Alarm;
-use crate::case::{CaseList, RecvCase, SendCase};
+use crate::case::{RecvCase, SendCase};
+use crate::case_list::CaseList;
 use crate::chan::{Chan, RecvChan, SendChan};
 #[cfg(doc)]
 use crate::error::{RecvTimedOut, SendTimedOut};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::{Told, Traced, birth, model, number, pair, traced};
-use crate::case::{CaseList, End, RecvArm, Won};
+use crate::case::RecvArm;
+use crate::case_list::{CaseList, End, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::header::Header;
 use crate::{Chan, TryRecvError, bounded};

@@ -1,12 +1,14 @@
 //! Futures: polled, woken, dropped.
 
 use std::pin::pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use loom::thread;
 
 use super::{Traced, block_on, counting, model, number, pair, poll, traced};
-use crate::case::{CaseList, End, RecvArm};
+use crate::case::RecvArm;
+use crate::case_list::{CaseList, End, Won};
+use crate::case_set::CaseSet;
 use crate::selection::Selection;
 use crate::{Chan, Empty};
 
@@ -166,5 +168,61 @@ fn select_cancel_meets_hand_off() {
         sender.join().unwrap();
         assert_eq!(number(a.try_recv().unwrap()), Some(1));
         assert_eq!(number(b.try_recv().unwrap()), Some(2));
+    });
+}
+
+/// A task's select gives up while one of its channels gets a value: it is the
+/// task's or still there.
+#[test]
+fn select_that_gives_up_meets_hand_off() {
+    model(|| {
+        let chans = pair(1);
+        let [a, b] = &chans;
+        let (_, waker) = counting();
+        let cases = End.and(RecvArm::arm(a)).and(RecvArm::arm(b));
+        let mut waiting = Box::pin(Selection::<_, 2>::new(cases, 2, false));
+        let mut context = Context::from_waker(&waker);
+        assert!(waiting.as_mut().poll(&mut context, |_| 0).is_pending());
+        let sender = {
+            let b = b.clone();
+            thread::spawn(move || b.send(traced(2)))
+        };
+        let got = waiting.as_mut().give_up();
+        sender.join().unwrap();
+        drop(waiting);
+        match got {
+            Some(Won::This(value)) => {
+                assert_eq!(number(value), Some(2));
+                assert!(b.try_recv().is_err());
+            }
+            Some(Won::Before(_)) => unreachable!("nobody sends on it"),
+            None => assert_eq!(number(b.try_recv().unwrap()), Some(2)),
+        }
+    });
+}
+
+/// The same with cases in boxes, and a select that is begun anew.
+#[test]
+fn case_set_meets_hand_off() {
+    model(|| {
+        let chans = pair(1);
+        let [a, b] = &chans;
+        let (_, waker) = counting();
+        let mut set = CaseSet::new();
+        set.recv(a, |_: Option<Traced>| None);
+        set.recv(b, number);
+        let mut context = Context::from_waker(&waker);
+        assert!(set.poll(&mut context, |_| 0, false).is_pending());
+        let sender = {
+            let b = b.clone();
+            thread::spawn(move || b.send(traced(2)))
+        };
+        set.abandon();
+        let mut got = set.poll(&mut context, |_| 0, false);
+        sender.join().unwrap();
+        if got.is_pending() {
+            got = set.poll(&mut context, |_| 0, false);
+        }
+        assert_eq!(got, Poll::Ready(Some(2)));
     });
 }

@@ -9,7 +9,8 @@ use loom::thread;
 use super::{Told, Traced, birth, model, number, pair, traced};
 use crate::Chan;
 use crate::blocking::Stop;
-use crate::case::{CaseList, End, RecvArm, SendArm, Won};
+use crate::case::{RecvArm, SendArm};
+use crate::case_list::{CaseList, End, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
@@ -192,5 +193,26 @@ fn two_selects_meet() {
         };
         let theirs = other.join().unwrap();
         assert!((mine, theirs) == (0, 1) || (mine, theirs) == (2, 0));
+    });
+}
+
+/// Rule 57: one channel gets a value before the other loses its own, so at no
+/// moment is none of them ready, and a look says so.
+#[test]
+fn one_look_at_two_channels() {
+    model(|| {
+        let [a, b] = pair(1);
+        a.send(traced(1));
+        let other = {
+            let (a, b) = (a.clone(), b.clone());
+            thread::spawn(move || {
+                b.send(traced(2));
+                drop(a.try_recv());
+            })
+        };
+        let cases = End.and(RecvArm::arm(&a)).and(RecvArm::arm(&b));
+        let look = crate::selection::look::<_, 2>(cases, 2, |_| 0);
+        assert!(look.is_some());
+        other.join().unwrap();
     });
 }
