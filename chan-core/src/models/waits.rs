@@ -210,7 +210,7 @@ fn one_look_at_two_channels() {
                 drop(a.try_recv());
             })
         };
-        let cases = End.and(RecvArm::arm(&a)).and(RecvArm::arm(&b));
+        let cases = End.and(RecvArm::arm(&b)).and(RecvArm::arm(&a));
         let look = crate::selection::look::<_, 2>(cases, 2, |_| 0);
         assert!(look.is_some());
         other.join().unwrap();
