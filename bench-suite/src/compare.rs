@@ -1,0 +1,133 @@
+//! `compare`: all contenders side by side, interleaved, in one run.
+//!
+//! What is measured stands in `rows.rs`, who takes part in `contenders.rs`,
+//! what they must be able to do in `faces.rs`, what they do in `workloads/`,
+//! and how figures are taken in `measure.rs` and `runner.rs`.
+
+#![recursion_limit = "512"]
+
+use std::error::Error;
+use std::time::Duration;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use case::Case;
+use contenders::Contender;
+use measure::Plan;
+
+mod case;
+mod contenders;
+mod faces;
+mod measure;
+mod outcome;
+mod report;
+mod rows;
+mod runner;
+mod workloads;
+
+/// Runs all contenders interleaved and prints medians, their spread, and the
+/// ratio to the best peer.
+#[derive(Parser)]
+#[command(name = "compare", version)]
+struct Args {
+    /// Only rows whose name contains one of these
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    only: Vec<String>,
+
+    /// Only contenders of these names
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    contenders: Vec<String>,
+
+    /// How often each figure is taken
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+
+    /// Shorter and fewer runs, to see that all is well
+    #[arg(long)]
+    quick: bool,
+
+    /// Milliseconds of one run in which messages flow
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    flow_ms: Option<u64>,
+
+    /// Milliseconds of one run of a thread alone
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    alone_ms: Option<u64>,
+
+    /// Print the rows and contenders and stop
+    #[arg(long)]
+    list: bool,
+
+    /// Run one row of one contender in this process
+    #[arg(long, hide = true, value_name = "CONTENDER")]
+    child: Option<String>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let (flow, alone, rounds) = if args.quick {
+        (40, 10, 5)
+    } else {
+        (100, 40, 7)
+    };
+    let plan = Plan {
+        flow: Duration::from_millis(args.flow_ms.unwrap_or(flow)),
+        alone: Duration::from_millis(args.alone_ms.unwrap_or(alone)),
+    };
+    if let Some(contender) = &args.child {
+        let row = args.only.first().ok_or("a child needs a row")?;
+        return runner::child(contender, row, &plan);
+    }
+    let cases: Vec<Case> = rows::ROWS
+        .iter()
+        .filter(|row| chosen(&args.only, |text| row.contains(text)))
+        .map(|row| Case::parse(row).ok_or_else(|| format!("not a row: {row}")))
+        .collect::<Result<_, _>>()?;
+    let contenders: Vec<&Contender> = contenders::ALL
+        .iter()
+        .filter(|contender| chosen(&args.contenders, |name| name == contender.name))
+        .collect();
+    if args.list {
+        for case in &cases {
+            println!("{}", case.row);
+        }
+        for contender in &contenders {
+            println!("{} {}", contender.name, contender.version());
+        }
+        return Ok(());
+    }
+    run(
+        &cases,
+        &contenders,
+        usize::from(args.rounds.unwrap_or(rounds)),
+        &plan,
+    )
+}
+
+/// Whether one of the choices fits; no choice is every choice.
+fn chosen(choices: &[String], fits: impl Fn(&str) -> bool) -> bool {
+    choices.is_empty() || choices.iter().any(|choice| fits(choice))
+}
+
+fn run(
+    cases: &[Case],
+    contenders: &[&'static Contender],
+    rounds: usize,
+    plan: &Plan,
+) -> Result<(), Box<dyn Error>> {
+    let bar = ProgressBar::new((cases.len() * contenders.len() * rounds) as u64);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} {eta} {msg}",
+    )?);
+    for case in cases {
+        let runs = runner::row(case, contenders, rounds, plan, |contender| {
+            bar.set_message(format!("{} {}", case.row, contender.name));
+            bar.inc(1);
+        })?;
+        let row = report::Row::new(*case, &runs);
+        bar.suspend(|| println!("{}", report::text::row(&row)));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}

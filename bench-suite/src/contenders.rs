@@ -1,0 +1,90 @@
+//! The contenders: one file each, with its version of what `faces` asks for.
+
+use std::sync::LazyLock;
+
+use crate::case::Case;
+use crate::measure::Plan;
+use crate::outcome::Outcome;
+
+mod chan_select;
+mod crossbeam;
+mod crossfire;
+mod flume;
+
+/// What a contender's figures are used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// This project.
+    Ours,
+    /// Ours are compared with the best of these.
+    Peer,
+    /// To look at; never the best.
+    Reference,
+}
+
+/// One name in the tables.
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    /// Whose version to print.
+    pub(crate) package: &'static str,
+    /// Runs a row in this process; `None` if it is not for this contender.
+    pub(crate) run: fn(&Case, &Plan) -> Option<Outcome>,
+}
+
+/// All of them, in the order of the tables.
+///
+/// A select built at run time (`chan_select::Select`) will be one of ours
+/// beside the macro, as `crossbeam-dyn` is beside `crossbeam`: a type that
+/// implements `Selects`, in `contenders/chan_select.rs`.
+pub(crate) const ALL: &[Contender] = &[
+    chan_select::MACRO,
+    crossbeam::MACRO,
+    crossbeam::BUILDER,
+    flume::FLUME,
+    crossfire::GENERAL,
+    crossfire::SINGLE,
+    crossfire::MULTIPLEX,
+];
+
+pub(crate) fn find(name: &str) -> Option<&'static Contender> {
+    ALL.iter().find(|contender| contender.name == name)
+}
+
+impl Contender {
+    /// The version in the lock file.
+    pub(crate) fn version(&self) -> &'static str {
+        static LOCK: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+            let value = |line: &'static str, key| {
+                line.strip_prefix(key)?
+                    .strip_prefix(" = \"")?
+                    .strip_suffix('"')
+            };
+            let lines: Vec<_> = include_str!("../../Cargo.lock").lines().collect();
+            let pairs = lines.windows(2);
+            pairs
+                .filter_map(|w| Some((value(w[0], "name")?, value(w[1], "version")?)))
+                .collect()
+        });
+        LOCK.iter()
+            .find(|(name, _)| *name == self.package)
+            .map_or("?", |&(_, version)| version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_versions_known() {
+        for (place, contender) in ALL.iter().enumerate() {
+            assert!(
+                ALL[..place]
+                    .iter()
+                    .all(|other| other.name != contender.name)
+            );
+            assert_ne!(contender.version(), "?", "{}", contender.name);
+        }
+    }
+}

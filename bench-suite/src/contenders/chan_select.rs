@@ -1,0 +1,85 @@
+//! Ours: `chan_select::select!` over `chan_core` receivers.
+
+use chan_core::{Builder, Receiver, Sender};
+use chan_select::select;
+
+use super::{Contender, Role};
+use crate::case::Capacity;
+use crate::faces::Selects;
+use crate::workloads::selecting;
+
+pub(crate) const MACRO: Contender = Contender {
+    name: "chan-select",
+    role: Role::Ours,
+    package: "chan-select",
+    run: selecting::run::<Macro>,
+};
+
+struct Macro;
+
+/// A select with one receive for each number.
+macro_rules! over {
+    ($arms:ident [$($arm:literal)*] $($default:tt)*) => {
+        select! { $(recv($arms[$arm]) -> value => value.ok(),)* $($default)* }
+    };
+}
+
+/// `over!` for the arity that is asked for; the others compile to nothing.
+macro_rules! by_arity {
+    ($n:ident, $arms:ident, $($default:tt)*) => {
+        match $n {
+            2 => over!($arms [0 1] $($default)*),
+            4 => over!($arms [0 1 2 3] $($default)*),
+            16 => over!($arms [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15] $($default)*),
+            64 => over!($arms [
+                0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
+                16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+                32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47
+                48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
+            ] $($default)*),
+            _ => unreachable!("`make` refused"),
+        }
+    };
+}
+
+impl Selects for Macro {
+    type Tx = Sender<u64>;
+    type Arms<const N: usize> = [Receiver<u64>; N];
+    type Set<'a, const N: usize> = &'a [Receiver<u64>; N];
+
+    fn make<const N: usize>(capacity: Capacity) -> Option<(Vec<Self::Tx>, Self::Arms<N>)> {
+        let builder = || match capacity {
+            Capacity::Bounded(room) => Builder::new().capacity(room),
+            Capacity::Unbounded => Builder::new().unbounded(),
+        };
+        let mut senders = Vec::new();
+        let arms = std::array::from_fn(|_| {
+            let (tx, rx) = builder().channel();
+            senders.push(tx);
+            rx
+        });
+        matches!(N, 2 | 4 | 16 | 64).then_some((senders, arms))
+    }
+
+    fn set<const N: usize>(arms: &Self::Arms<N>) -> Self::Set<'_, N> {
+        arms
+    }
+
+    #[inline]
+    fn select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        by_arity!(N, arms,)
+    }
+
+    #[inline]
+    fn try_select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        by_arity!(N, arms, default => None)
+    }
+
+    fn send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.send(value).is_ok()
+    }
+
+    fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.try_send(value).is_ok()
+    }
+}

@@ -1,0 +1,133 @@
+//! crossbeam-channel: the macro `select!`, and `Select` built once.
+
+use crossbeam_channel::{Receiver, Select, Sender, bounded, select, unbounded};
+
+use super::{Contender, Role};
+use crate::case::Capacity;
+use crate::faces::Selects;
+use crate::workloads::selecting;
+
+pub(crate) const MACRO: Contender = Contender {
+    name: "crossbeam",
+    role: Role::Peer,
+    package: "crossbeam-channel",
+    run: selecting::run::<Macro>,
+};
+
+pub(crate) const BUILDER: Contender = Contender {
+    name: "crossbeam-dyn",
+    role: Role::Peer,
+    package: "crossbeam-channel",
+    run: selecting::run::<Builder>,
+};
+
+fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {
+    match capacity {
+        Capacity::Bounded(room) => bounded(room),
+        Capacity::Unbounded => unbounded(),
+    }
+}
+
+fn channels<const N: usize>(capacity: Capacity) -> (Vec<Sender<u64>>, [Receiver<u64>; N]) {
+    let mut senders = Vec::new();
+    let receivers = std::array::from_fn(|_| {
+        let (tx, rx) = channel(capacity);
+        senders.push(tx);
+        rx
+    });
+    (senders, receivers)
+}
+
+struct Macro;
+
+macro_rules! over {
+    ($arms:ident [$($arm:literal)*] $($default:tt)*) => {
+        select! { $(recv($arms[$arm]) -> value => value.ok(),)* $($default)* }
+    };
+}
+
+/// The macro takes at most 32 cases.
+macro_rules! by_arity {
+    ($n:ident, $arms:ident, $($default:tt)*) => {
+        match $n {
+            2 => over!($arms [0 1] $($default)*),
+            4 => over!($arms [0 1 2 3] $($default)*),
+            16 => over!($arms [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15] $($default)*),
+            _ => unreachable!("`make` refused"),
+        }
+    };
+}
+
+impl Selects for Macro {
+    type Tx = Sender<u64>;
+    type Arms<const N: usize> = [Receiver<u64>; N];
+    type Set<'a, const N: usize> = &'a [Receiver<u64>; N];
+
+    fn make<const N: usize>(capacity: Capacity) -> Option<(Vec<Self::Tx>, Self::Arms<N>)> {
+        matches!(N, 2 | 4 | 16).then(|| channels(capacity))
+    }
+
+    fn set<const N: usize>(arms: &Self::Arms<N>) -> Self::Set<'_, N> {
+        arms
+    }
+
+    #[inline]
+    fn select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        by_arity!(N, arms,)
+    }
+
+    #[inline]
+    fn try_select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        by_arity!(N, arms, default => None)
+    }
+
+    fn send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.send(value).is_ok()
+    }
+
+    fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.try_send(value).is_ok()
+    }
+}
+
+struct Builder;
+
+impl Selects for Builder {
+    type Tx = Sender<u64>;
+    type Arms<const N: usize> = [Receiver<u64>; N];
+    type Set<'a, const N: usize> = (Select<'a>, &'a [Receiver<u64>; N]);
+
+    fn make<const N: usize>(capacity: Capacity) -> Option<(Vec<Self::Tx>, Self::Arms<N>)> {
+        Some(channels(capacity))
+    }
+
+    fn set<const N: usize>(arms: &Self::Arms<N>) -> Self::Set<'_, N> {
+        let mut select = Select::new();
+        for rx in arms {
+            select.recv(rx);
+        }
+        (select, arms)
+    }
+
+    #[inline]
+    fn select<const N: usize>((select, arms): &mut Self::Set<'_, N>) -> Option<u64> {
+        let operation = select.select();
+        let arm = operation.index();
+        operation.recv(&arms[arm]).ok()
+    }
+
+    #[inline]
+    fn try_select<const N: usize>((select, arms): &mut Self::Set<'_, N>) -> Option<u64> {
+        let operation = select.try_select().ok()?;
+        let arm = operation.index();
+        operation.recv(&arms[arm]).ok()
+    }
+
+    fn send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.send(value).is_ok()
+    }
+
+    fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.try_send(value).is_ok()
+    }
+}

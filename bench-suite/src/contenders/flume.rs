@@ -1,0 +1,71 @@
+//! flume: its `Selector` is made for each select; it has no default, but a
+//! timeout, here of nothing.
+
+use std::time::Duration;
+
+use flume::{Receiver, Selector, Sender, bounded, unbounded};
+
+use super::{Contender, Role};
+use crate::case::Capacity;
+use crate::faces::Selects;
+use crate::workloads::selecting;
+
+pub(crate) const FLUME: Contender = Contender {
+    name: "flume",
+    role: Role::Peer,
+    package: "flume",
+    run: selecting::run::<Flume>,
+};
+
+struct Flume;
+
+fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {
+    match capacity {
+        Capacity::Bounded(room) => bounded(room),
+        Capacity::Unbounded => unbounded(),
+    }
+}
+
+fn selector<const N: usize>(arms: &[Receiver<u64>; N]) -> Selector<'_, Option<u64>> {
+    let start = Selector::new();
+    arms.iter()
+        .fold(start, |selector, rx| selector.recv(rx, |value| value.ok()))
+}
+
+impl Selects for Flume {
+    type Tx = Sender<u64>;
+    type Arms<const N: usize> = [Receiver<u64>; N];
+    type Set<'a, const N: usize> = &'a [Receiver<u64>; N];
+
+    fn make<const N: usize>(capacity: Capacity) -> Option<(Vec<Self::Tx>, Self::Arms<N>)> {
+        let mut senders = Vec::new();
+        let receivers = std::array::from_fn(|_| {
+            let (tx, rx) = channel(capacity);
+            senders.push(tx);
+            rx
+        });
+        Some((senders, receivers))
+    }
+
+    fn set<const N: usize>(arms: &Self::Arms<N>) -> Self::Set<'_, N> {
+        arms
+    }
+
+    #[inline]
+    fn select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        selector(arms).wait()
+    }
+
+    #[inline]
+    fn try_select<const N: usize>(arms: &mut Self::Set<'_, N>) -> Option<u64> {
+        selector(arms).wait_timeout(Duration::ZERO).ok().flatten()
+    }
+
+    fn send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.send(value).is_ok()
+    }
+
+    fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
+        tx.try_send(value).is_ok()
+    }
+}

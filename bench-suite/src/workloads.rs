@@ -1,0 +1,4 @@
+//! What the contenders do.
+
+pub(crate) mod race;
+pub(crate) mod selecting;
