@@ -9,12 +9,46 @@ pub(crate) enum World {
     Threads,
     /// Threads, all on one core.
     OneCore,
+    /// Tasks on tokio with two workers.
+    TokioMulti,
+    /// Tasks on one thread of tokio.
+    TokioSingle,
 }
 
 /// What they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
+    /// Messages flow as fast as they can.
+    Flow { senders: usize, receivers: usize },
+    /// The same for longer, to see whether equals are served equally.
+    Fair { senders: usize, receivers: usize },
+    /// One message to and fro.
+    PingPong,
+    /// Messages with pauses between them, for a receiver that waits.
+    Handover,
+    /// One party alone.
+    Alone(Alone),
+    /// One party selects over receives.
     Select(Selecting),
+}
+
+/// What one party does alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// Fills the channel, then empties it; per message.
+    Seq,
+    /// Sends, then receives.
+    Pair,
+    /// The same with calls that never wait.
+    TryPair,
+    /// Tries to receive where nothing is.
+    TryEmpty,
+    /// Tries to send where no room is.
+    TryFull,
+    /// Receives from a closed channel.
+    RecvClosed,
+    /// Makes a channel and drops it.
+    Create,
 }
 
 /// Which select.
@@ -35,6 +69,8 @@ pub(crate) enum Unit {
     Throughput,
     /// Nanoseconds per operation: less is better.
     Nanoseconds,
+    /// Least served by most served: more is better.
+    Share,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +92,65 @@ pub(crate) struct Case {
     pub(crate) arms: usize,
 }
 
-const WORLDS: &[(&str, World)] = &[("threads", World::Threads), ("one-core", World::OneCore)];
+const WORLDS: &[(&str, World)] = &[
+    ("threads", World::Threads),
+    ("one-core", World::OneCore),
+    ("tokio-mt", World::TokioMulti),
+    ("tokio-ct", World::TokioSingle),
+];
 
 const WORKS: &[(&str, Work)] = &[
+    (
+        "spsc",
+        Work::Flow {
+            senders: 1,
+            receivers: 1,
+        },
+    ),
+    (
+        "mpsc",
+        Work::Flow {
+            senders: 4,
+            receivers: 1,
+        },
+    ),
+    (
+        "spmc",
+        Work::Flow {
+            senders: 1,
+            receivers: 4,
+        },
+    ),
+    (
+        "mpmc",
+        Work::Flow {
+            senders: 4,
+            receivers: 4,
+        },
+    ),
+    (
+        "crowd",
+        Work::Flow {
+            senders: 8,
+            receivers: 8,
+        },
+    ),
+    (
+        "fair",
+        Work::Fair {
+            senders: 4,
+            receivers: 4,
+        },
+    ),
+    ("ping-pong", Work::PingPong),
+    ("handover", Work::Handover),
+    ("seq", Work::Alone(Alone::Seq)),
+    ("pair", Work::Alone(Alone::Pair)),
+    ("try-pair", Work::Alone(Alone::TryPair)),
+    ("try-empty", Work::Alone(Alone::TryEmpty)),
+    ("try-full", Work::Alone(Alone::TryFull)),
+    ("recv-closed", Work::Alone(Alone::RecvClosed)),
+    ("create", Work::Alone(Alone::Create)),
     ("select-ready", Work::Select(Selecting::Ready)),
     ("select-default", Work::Select(Selecting::Idle)),
     ("select-rx", Work::Select(Selecting::Fed)),
@@ -97,8 +189,10 @@ impl Case {
 
     pub(crate) fn unit(&self) -> Unit {
         match self.work {
+            Work::Flow { .. } | Work::Select(Selecting::Fed) => Unit::Throughput,
+            Work::Fair { .. } => Unit::Share,
+            Work::PingPong | Work::Handover | Work::Alone(_) => Unit::Nanoseconds,
             Work::Select(Selecting::Ready | Selecting::Idle) => Unit::Nanoseconds,
-            Work::Select(Selecting::Fed) => Unit::Throughput,
         }
     }
 }
@@ -107,7 +201,7 @@ impl Unit {
     /// How much better `ours` is than `theirs`: above 1 if ours is.
     pub(crate) fn ratio(self, ours: f64, theirs: f64) -> f64 {
         match self {
-            Unit::Throughput => ours / theirs,
+            Unit::Throughput | Unit::Share => ours / theirs,
             Unit::Nanoseconds => theirs / ours,
         }
     }
@@ -118,6 +212,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Unit::Throughput => "million messages per second",
             Unit::Nanoseconds => "ns",
+            Unit::Share => "least served by most served",
         })
     }
 }

@@ -6,10 +6,23 @@ use crate::case::Case;
 use crate::measure::Plan;
 use crate::outcome::Outcome;
 
+#[macro_use]
+mod adapt;
+
+mod async_channel;
+mod chan_core;
 mod chan_select;
 mod crossbeam;
 mod crossfire;
+mod fibre;
 mod flume;
+mod kanal;
+mod loole;
+mod rtrb;
+mod std_mpsc;
+mod tachyonix;
+mod thingbuf;
+mod tokio_mpsc;
 
 /// What a contender's figures are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +39,7 @@ pub(crate) enum Role {
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    /// Whose version to print.
+    /// Whose version to print; empty for the standard library.
     pub(crate) package: &'static str,
     /// Runs a row in this process; `None` if it is not for this contender.
     pub(crate) run: fn(&Case, &Plan) -> Option<Outcome>,
@@ -38,13 +51,24 @@ pub(crate) struct Contender {
 /// beside the macro, as `crossbeam-dyn` is beside `crossbeam`: a type that
 /// implements `Selects`, in `contenders/chan_select.rs`.
 pub(crate) const ALL: &[Contender] = &[
+    chan_core::CHAN_CORE,
     chan_select::MACRO,
     crossbeam::MACRO,
     crossbeam::BUILDER,
+    kanal::KANAL,
     flume::FLUME,
+    loole::LOOLE,
+    std_mpsc::STD,
+    fibre::GENERAL,
+    fibre::SINGLE,
+    async_channel::ASYNC_CHANNEL,
+    tokio_mpsc::TOKIO,
     crossfire::GENERAL,
     crossfire::SINGLE,
     crossfire::MULTIPLEX,
+    thingbuf::THINGBUF,
+    tachyonix::TACHYONIX,
+    rtrb::RTRB,
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Contender> {
@@ -66,6 +90,9 @@ impl Contender {
                 .filter_map(|w| Some((value(w[0], "name")?, value(w[1], "version")?)))
                 .collect()
         });
+        if self.package.is_empty() {
+            return env!("CARGO_PKG_RUST_VERSION");
+        }
         LOCK.iter()
             .find(|(name, _)| *name == self.package)
             .map_or("?", |&(_, version)| version)

@@ -1,7 +1,83 @@
 //! What a contender must be able to do for a workload. Each workload is
 //! generic over one of these traits, so that no call goes through a table.
+//! `contenders/adapt.rs` has a short way to write them.
+
+use std::future::Future;
 
 use crate::case::Capacity;
+
+/// What is sent. It carries a stamp, and weighs what the row says.
+pub(crate) trait Element: Clone + Default + Send + Sync + Unpin + 'static {
+    fn new(stamp: u64) -> Self;
+    fn stamp(&self) -> u64;
+}
+
+/// Eight bytes.
+impl Element for u64 {
+    fn new(stamp: u64) -> Self {
+        stamp
+    }
+
+    fn stamp(&self) -> u64 {
+        *self
+    }
+}
+
+/// 64 bytes.
+impl Element for [u64; 8] {
+    fn new(stamp: u64) -> Self {
+        [stamp; 8]
+    }
+
+    fn stamp(&self) -> u64 {
+        self[7]
+    }
+}
+
+/// Channels between threads.
+///
+/// The last sender's end closes a channel. Receivers take what is left first.
+pub(crate) trait Threads: 'static {
+    type Tx<T: Element>: Send + 'static;
+    type Rx<T: Element>: Send + 'static;
+
+    /// `None` if there are none of this kind.
+    fn make<T: Element>(capacity: Capacity) -> Option<(Self::Tx<T>, Self::Rx<T>)>;
+
+    /// `None` if there can be only one.
+    fn clone_tx<T: Element>(tx: &Self::Tx<T>) -> Option<Self::Tx<T>>;
+
+    /// `None` if there can be only one.
+    fn clone_rx<T: Element>(rx: &Self::Rx<T>) -> Option<Self::Rx<T>>;
+
+    /// Waits; false if the channel is closed.
+    fn send<T: Element>(tx: &mut Self::Tx<T>, value: T) -> bool;
+
+    /// Waits; `None` if the channel is closed and empty.
+    fn recv<T: Element>(rx: &mut Self::Rx<T>) -> Option<T>;
+
+    /// False if it is full, or closed.
+    fn try_send<T: Element>(tx: &mut Self::Tx<T>, value: T) -> bool;
+
+    /// `None` if it is empty.
+    fn try_recv<T: Element>(rx: &mut Self::Rx<T>) -> Option<T>;
+}
+
+/// Channels between tasks; as [`Threads`].
+pub(crate) trait Tasks: 'static {
+    type Tx<T: Element>: Send + 'static;
+    type Rx<T: Element>: Send + 'static;
+
+    fn make<T: Element>(capacity: Capacity) -> Option<(Self::Tx<T>, Self::Rx<T>)>;
+
+    fn clone_tx<T: Element>(tx: &Self::Tx<T>) -> Option<Self::Tx<T>>;
+
+    fn clone_rx<T: Element>(rx: &Self::Rx<T>) -> Option<Self::Rx<T>>;
+
+    fn send<T: Element>(tx: &mut Self::Tx<T>, value: T) -> impl Future<Output = bool> + Send;
+
+    fn recv<T: Element>(rx: &mut Self::Rx<T>) -> impl Future<Output = Option<T>> + Send;
+}
 
 /// Channels of `u64` between threads, of which one thread receives by select.
 ///

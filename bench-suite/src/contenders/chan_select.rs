@@ -1,18 +1,23 @@
-//! Ours: `chan_select::select!` over `chan_core` receivers.
+//! Ours: `chan_select::select!` and `select_async!` over `chan_core` receivers.
 
-use chan_core::{Builder, Receiver, Sender};
-use chan_select::select;
+use ::chan_core::{Receiver, Sender};
+use ::chan_select::{select, select_async};
 
+use super::chan_core::{Async, channel};
 use super::{Contender, Role};
-use crate::case::Capacity;
+use crate::case::{Capacity, World};
 use crate::faces::Selects;
+use crate::workloads::select_tasks::{self, AsyncSelects, Selected};
 use crate::workloads::selecting;
 
 pub(crate) const MACRO: Contender = Contender {
     name: "chan-select",
     role: Role::Ours,
     package: "chan-select",
-    run: selecting::run::<Macro>,
+    run: |case, plan| match case.world {
+        World::Threads | World::OneCore => selecting::run::<Macro>(case, plan),
+        World::TokioMulti | World::TokioSingle => select_tasks::run::<AsyncMacro>(case, plan),
+    },
 };
 
 struct Macro;
@@ -48,13 +53,9 @@ impl Selects for Macro {
     type Set<'a, const N: usize> = &'a [Receiver<u64>; N];
 
     fn make<const N: usize>(capacity: Capacity) -> Option<(Vec<Self::Tx>, Self::Arms<N>)> {
-        let builder = || match capacity {
-            Capacity::Bounded(room) => Builder::new().capacity(room),
-            Capacity::Unbounded => Builder::new().unbounded(),
-        };
         let mut senders = Vec::new();
         let arms = std::array::from_fn(|_| {
-            let (tx, rx) = builder().channel();
+            let (tx, rx) = channel(capacity);
             senders.push(tx);
             rx
         });
@@ -81,5 +82,55 @@ impl Selects for Macro {
 
     fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
         tx.try_send(value).is_ok()
+    }
+}
+
+struct AsyncMacro;
+
+/// An arm that is closed is left out by giving `None` in its place.
+macro_rules! over_async {
+    ($arms:ident, $open:ident [$($arm:literal)*]) => {
+        select_async! {
+            $(recv($open[$arm].then_some(&$arms[$arm])) -> value => selected($arm, value.ok()),)*
+        }
+    };
+}
+
+fn selected(arm: usize, value: Option<u64>) -> Selected {
+    match value {
+        Some(value) => Selected::Value(arm, value),
+        None => Selected::Closed(arm),
+    }
+}
+
+impl AsyncSelects for AsyncMacro {
+    type Channels = Async;
+
+    #[inline]
+    async fn select<const N: usize>(arms: &mut [Receiver<u64>; N], open: &[bool; N]) -> Selected {
+        match N {
+            2 => over_async!(arms, open [0 1]),
+            4 => over_async!(arms, open [0 1 2 3]),
+            _ => unreachable!("`run` refused"),
+        }
+    }
+
+    #[inline]
+    async fn try_select<const N: usize>(arms: &mut [Receiver<u64>; N]) -> Selected {
+        match N {
+            2 => select_async! {
+                recv(arms[0]) -> value => selected(0, value.ok()),
+                recv(arms[1]) -> value => selected(1, value.ok()),
+                default => Selected::Default,
+            },
+            4 => select_async! {
+                recv(arms[0]) -> value => selected(0, value.ok()),
+                recv(arms[1]) -> value => selected(1, value.ok()),
+                recv(arms[2]) -> value => selected(2, value.ok()),
+                recv(arms[3]) -> value => selected(3, value.ok()),
+                default => Selected::Default,
+            },
+            _ => unreachable!("`run` refused"),
+        }
     }
 }

@@ -5,13 +5,16 @@ use crossbeam_channel::{Receiver, Select, Sender, bounded, select, unbounded};
 use super::{Contender, Role};
 use crate::case::Capacity;
 use crate::faces::Selects;
-use crate::workloads::selecting;
+use crate::workloads::{self, selecting};
 
 pub(crate) const MACRO: Contender = Contender {
     name: "crossbeam",
     role: Role::Peer,
     package: "crossbeam-channel",
-    run: selecting::run::<Macro>,
+    run: |case, plan| {
+        workloads::threads::run::<Blocking>(case, plan)
+            .or_else(|| selecting::run::<Macro>(case, plan))
+    },
 };
 
 pub(crate) const BUILDER: Contender = Contender {
@@ -37,6 +40,15 @@ fn channels<const N: usize>(capacity: Capacity) -> (Vec<Sender<u64>>, [Receiver<
     });
     (senders, receivers)
 }
+
+threads!(Blocking,
+    many Sender<T>, many Receiver<T>,
+    make(capacity) Some(channel(capacity)),
+    send(tx, value) tx.send(value).is_ok(),
+    recv(rx) rx.recv().ok(),
+    try_send(tx, value) tx.try_send(value).is_ok(),
+    try_recv(rx) rx.try_recv().ok(),
+);
 
 struct Macro;
 

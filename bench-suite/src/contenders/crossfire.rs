@@ -8,28 +8,28 @@
 //! are of different types. `-sp` has one sender and one receiver, neither of
 //! which can be cloned.
 
-use crossfire::select::{Multiplex, Mux, Select};
-use crossfire::{MRx, MTx, Rx, Tx, mpmc, spsc};
+use ::crossfire::select::{Multiplex, Mux, Select};
+use ::crossfire::{AsyncRx, AsyncTx, MAsyncRx, MAsyncTx, MRx, MTx, Rx, Tx, mpmc, mpsc, spsc};
 
 use super::{Contender, Role};
 use crate::case::{Capacity, Case, Selecting, Work};
 use crate::faces::Selects;
 use crate::measure::Plan;
 use crate::outcome::Outcome;
-use crate::workloads::selecting;
+use crate::workloads::{self, selecting};
 
 pub(crate) const GENERAL: Contender = Contender {
     name: "crossfire",
     role: Role::Peer,
     package: "crossfire",
-    run: select::<SelectArray, SelectList>,
+    run: general,
 };
 
 pub(crate) const SINGLE: Contender = Contender {
     name: "crossfire-sp",
     role: Role::Peer,
     package: "crossfire",
-    run: select::<SelectSpscArray, SelectSpscList>,
+    run: single,
 };
 
 pub(crate) const MULTIPLEX: Contender = Contender {
@@ -39,9 +39,97 @@ pub(crate) const MULTIPLEX: Contender = Contender {
     run: select::<MuxArray, MuxList>,
 };
 
-fn select<B: Selects, U: Selects>(case: &Case, plan: &Plan) -> Option<Outcome> {
+fn general(case: &Case, plan: &Plan) -> Option<Outcome> {
     // Its documentation asks for this at the start of a program.
     ::crossfire::detect_backoff_cfg();
+    match (case.work, case.capacity) {
+        (Work::Select(_), _) => select::<SelectArray, SelectList>(case, plan),
+        (_, Capacity::Bounded(_)) => workloads::run::<Mpmc, AsyncMpmc>(case, plan),
+        (_, Capacity::Unbounded) => workloads::run::<MpmcList, AsyncMpmcList>(case, plan),
+    }
+}
+
+fn single(case: &Case, plan: &Plan) -> Option<Outcome> {
+    ::crossfire::detect_backoff_cfg();
+    match (case.work, case.capacity) {
+        (Work::Select(_), _) => select::<SelectSpscArray, SelectSpscList>(case, plan),
+        (Work::Flow { senders: 2.., .. }, Capacity::Bounded(_)) => {
+            workloads::run::<Mpsc, AsyncMpsc>(case, plan)
+        }
+        (Work::Flow { senders: 2.., .. }, Capacity::Unbounded) => {
+            workloads::run::<MpscList, AsyncMpscList>(case, plan)
+        }
+        (_, Capacity::Bounded(_)) => workloads::run::<Spsc, AsyncSpsc>(case, plan),
+        (_, Capacity::Unbounded) => workloads::run::<SpscList, AsyncSpscList>(case, plan),
+    }
+}
+
+/// None is unbuffered.
+fn bounded<C>(capacity: Capacity, make: impl FnOnce(usize) -> C) -> Option<C> {
+    match capacity {
+        Capacity::Bounded(0) | Capacity::Unbounded => None,
+        Capacity::Bounded(room) => Some(make(room)),
+    }
+}
+
+/// All of crossfire's bounded types have the same methods.
+macro_rules! bounded {
+    ($threads:ident, $txs:ident $tx:ty, $rxs:ident $rx:ty, $make:path,
+        $tasks:ident, $async_tx:ty, $async_rx:ty, $make_async:path
+    ) => {
+        threads!($threads,
+            $txs $tx, $rxs $rx,
+            make(capacity) bounded(capacity, $make),
+            send(tx, value) tx.send(value).is_ok(),
+            recv(rx) rx.recv().ok(),
+            try_send(tx, value) tx.try_send(value).is_ok(),
+            try_recv(rx) rx.try_recv().ok(),
+        );
+        tasks!($tasks,
+            $txs $async_tx, $rxs $async_rx,
+            make(capacity) bounded(capacity, $make_async),
+            send(tx, value) tx.send(value).await.is_ok(),
+            recv(rx) rx.recv().await.ok(),
+        );
+    };
+}
+
+/// And so have the unbounded ones, whose sends never wait.
+macro_rules! unbounded {
+    ($threads:ident, $txs:ident $tx:ty, $rxs:ident $rx:ty, $make:path,
+        $tasks:ident, $async_rx:ty, $make_async:path
+    ) => {
+        threads!($threads,
+            $txs $tx, $rxs $rx,
+            make(capacity) (capacity == Capacity::Unbounded).then($make),
+            send(tx, value) tx.send(value).is_ok(),
+            recv(rx) rx.recv().ok(),
+            try_send(tx, value) tx.try_send(value).is_ok(),
+            try_recv(rx) rx.try_recv().ok(),
+        );
+        tasks!($tasks,
+            $txs $tx, $rxs $async_rx,
+            make(capacity) (capacity == Capacity::Unbounded).then($make_async),
+            send(tx, value) tx.send(value).is_ok(),
+            recv(rx) rx.recv().await.ok(),
+        );
+    };
+}
+
+bounded!(Mpmc, many MTx<mpmc::Array<T>>, many MRx<mpmc::Array<T>>, mpmc::bounded_blocking,
+    AsyncMpmc, MAsyncTx<mpmc::Array<T>>, MAsyncRx<mpmc::Array<T>>, mpmc::bounded_async);
+bounded!(Mpsc, many MTx<mpsc::Array<T>>, one Rx<mpsc::Array<T>>, mpsc::bounded_blocking,
+    AsyncMpsc, MAsyncTx<mpsc::Array<T>>, AsyncRx<mpsc::Array<T>>, mpsc::bounded_async);
+bounded!(Spsc, one Tx<spsc::Array<T>>, one Rx<spsc::Array<T>>, spsc::bounded_blocking,
+    AsyncSpsc, AsyncTx<spsc::Array<T>>, AsyncRx<spsc::Array<T>>, spsc::bounded_async);
+unbounded!(MpmcList, many MTx<mpmc::List<T>>, many MRx<mpmc::List<T>>, mpmc::unbounded_blocking,
+    AsyncMpmcList, MAsyncRx<mpmc::List<T>>, mpmc::unbounded_async);
+unbounded!(MpscList, many MTx<mpsc::List<T>>, one Rx<mpsc::List<T>>, mpsc::unbounded_blocking,
+    AsyncMpscList, AsyncRx<mpsc::List<T>>, mpsc::unbounded_async);
+unbounded!(SpscList, one Tx<spsc::List<T>>, one Rx<spsc::List<T>>, spsc::unbounded_blocking,
+    AsyncSpscList, AsyncRx<spsc::List<T>>, spsc::unbounded_async);
+
+fn select<B: Selects, U: Selects>(case: &Case, plan: &Plan) -> Option<Outcome> {
     match (case.work, case.capacity) {
         (Work::Select(Selecting::Fed), Capacity::Bounded(0)) => None,
         (_, Capacity::Bounded(_)) => selecting::run::<B>(case, plan),

@@ -3,21 +3,22 @@
 
 use std::time::Duration;
 
-use flume::{Receiver, Selector, Sender, bounded, unbounded};
+use ::flume::{Receiver, Selector, Sender, bounded, unbounded};
 
 use super::{Contender, Role};
 use crate::case::Capacity;
 use crate::faces::Selects;
-use crate::workloads::selecting;
+use crate::workloads::{self, selecting};
 
 pub(crate) const FLUME: Contender = Contender {
     name: "flume",
     role: Role::Peer,
     package: "flume",
-    run: selecting::run::<Flume>,
+    run: |case, plan| {
+        workloads::run::<Blocking, Async>(case, plan)
+            .or_else(|| selecting::run::<Flume>(case, plan))
+    },
 };
-
-struct Flume;
 
 fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {
     match capacity {
@@ -25,6 +26,24 @@ fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {
         Capacity::Unbounded => unbounded(),
     }
 }
+
+threads!(Blocking,
+    many Sender<T>, many Receiver<T>,
+    make(capacity) Some(channel(capacity)),
+    send(tx, value) tx.send(value).is_ok(),
+    recv(rx) rx.recv().ok(),
+    try_send(tx, value) tx.try_send(value).is_ok(),
+    try_recv(rx) rx.try_recv().ok(),
+);
+
+tasks!(Async,
+    many Sender<T>, many Receiver<T>,
+    make(capacity) Some(channel(capacity)),
+    send(tx, value) tx.send_async(value).await.is_ok(),
+    recv(rx) rx.recv_async().await.ok(),
+);
+
+struct Flume;
 
 fn selector<const N: usize>(arms: &[Receiver<u64>; N]) -> Selector<'_, Option<u64>> {
     let start = Selector::new();

@@ -4,13 +4,16 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::race::{self, Receiving, Sending};
-use crate::case::{Capacity, Case, Selecting, Work};
+use crate::case::{Capacity, Case, Selecting, Work, World};
 use crate::faces::Selects;
 use crate::measure::{Plan, operation_ns, repeated_ns};
 use crate::outcome::Outcome;
 
 /// Runs a select row. `None` if the contender cannot.
 pub(crate) fn run<S: Selects>(case: &Case, plan: &Plan) -> Option<Outcome> {
+    if !matches!(case.world, World::Threads | World::OneCore) {
+        return None;
+    }
     match case.arms {
         2 => with_arms::<S, 2>(case, plan),
         4 => with_arms::<S, 4>(case, plan),
@@ -21,7 +24,9 @@ pub(crate) fn run<S: Selects>(case: &Case, plan: &Plan) -> Option<Outcome> {
 }
 
 fn with_arms<S: Selects, const N: usize>(case: &Case, plan: &Plan) -> Option<Outcome> {
-    let Work::Select(kind) = case.work;
+    let Work::Select(kind) = case.work else {
+        return None;
+    };
     match kind {
         Selecting::Ready => ready::<S, N>(plan),
         Selecting::Idle => idle::<S, N>(plan),
