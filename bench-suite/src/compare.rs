@@ -7,6 +7,8 @@
 #![recursion_limit = "512"]
 
 use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -14,10 +16,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use case::Case;
 use contenders::Contender;
+use environment::{Environment, Watch};
 use measure::Plan;
+use report::Record;
 
 mod case;
 mod contenders;
+mod environment;
 mod faces;
 mod measure;
 mod outcome;
@@ -55,6 +60,14 @@ struct Args {
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
     alone_ms: Option<u64>,
 
+    /// Write figures, tables and pictures into this directory
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
+
+    /// Measure nothing: make tables and pictures of figures that were saved
+    #[arg(long, value_name = "FILE", requires = "save")]
+    from: Option<PathBuf>,
+
     /// Print the rows and contenders and stop
     #[arg(long)]
     list: bool,
@@ -79,6 +92,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let row = args.only.first().ok_or("a child needs a row")?;
         return runner::child(contender, row, &plan);
     }
+    if let (Some(file), Some(directory)) = (&args.from, &args.save) {
+        let record = serde_json::from_str(&fs::read_to_string(file)?)?;
+        return save_pages(&record, directory);
+    }
     let cases: Vec<Case> = rows::ROWS
         .iter()
         .filter(|row| chosen(&args.only, |text| row.contains(text)))
@@ -97,12 +114,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Ok(());
     }
-    run(
-        &cases,
-        &contenders,
-        usize::from(args.rounds.unwrap_or(rounds)),
-        &plan,
-    )
+    let rounds = usize::from(args.rounds.unwrap_or(rounds));
+    let record = run(&cases, &contenders, rounds, &plan, args.save.as_deref())?;
+    print!("{}", report::text::end(&record));
+    match &args.save {
+        Some(directory) => save_pages(&record, directory),
+        None => Ok(()),
+    }
 }
 
 /// Whether one of the choices fits; no choice is every choice.
@@ -110,24 +128,54 @@ fn chosen(choices: &[String], fits: impl Fn(&str) -> bool) -> bool {
     choices.is_empty() || choices.iter().any(|choice| fits(choice))
 }
 
+/// Takes all figures. They are saved after each row: a long run may be cut off.
 fn run(
     cases: &[Case],
     contenders: &[&'static Contender],
     rounds: usize,
     plan: &Plan,
-) -> Result<(), Box<dyn Error>> {
+    save: Option<&Path>,
+) -> Result<Record, Box<dyn Error>> {
+    let mut record = Record::new(Environment::now(), contenders);
+    let mut watch = Watch::new();
     let bar = ProgressBar::new((cases.len() * contenders.len() * rounds) as u64);
     bar.set_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} {eta} {msg}",
     )?);
     for case in cases {
+        watch.canary();
         let runs = runner::row(case, contenders, rounds, plan, |contender| {
             bar.set_message(format!("{} {}", case.row, contender.name));
             bar.inc(1);
         })?;
+        record.add(case, &runs);
+        record.noise = watch.noise();
         let row = report::Row::new(*case, &runs);
         bar.suspend(|| println!("{}", report::text::row(&row)));
+        if let Some(directory) = save {
+            fs::create_dir_all(directory)?;
+            fs::write(
+                directory.join("benchmarks.json"),
+                serde_json::to_string(&record)?,
+            )?;
+        }
     }
     bar.finish_and_clear();
+    Ok(record)
+}
+
+/// The tables and pictures.
+fn save_pages(record: &Record, directory: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(directory)?;
+    fs::write(
+        directory.join("benchmarks.md"),
+        report::markdown::page(record)?,
+    )?;
+    let files = report::plots::draw(&record.rows(), directory)?;
+    println!(
+        "benchmarks.md and {} pictures are in {}",
+        files.len(),
+        directory.display()
+    );
     Ok(())
 }

@@ -91,7 +91,7 @@ impl Contender {
                 .collect()
         });
         if self.package.is_empty() {
-            return env!("CARGO_PKG_RUST_VERSION");
+            return "of the compiler";
         }
         LOCK.iter()
             .find(|(name, _)| *name == self.package)

@@ -1,11 +1,88 @@
 //! Figures of many runs made into tables.
 
+use serde::{Deserialize, Serialize};
+
 use crate::case::{Case, Unit};
-use crate::contenders::Role;
+use crate::contenders::{self, Role};
+use crate::environment::{Environment, Noise};
 use crate::outcome::{Latency, Outcome};
+use crate::rows::ROWS;
 use crate::runner::{Run, Runs};
 
+pub(crate) mod markdown;
+pub(crate) mod plots;
+pub(crate) mod summary;
 pub(crate) mod text;
+
+/// Everything that was measured, as it is kept.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) environment: Environment,
+    pub(crate) noise: Noise,
+    pub(crate) versions: Vec<(String, String)>,
+    rows: Vec<RowRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RowRecord {
+    row: String,
+    contenders: Vec<RunsRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RunsRecord {
+    name: String,
+    runs: Vec<Run>,
+}
+
+impl Record {
+    pub(crate) fn new(environment: Environment, contenders: &[&contenders::Contender]) -> Record {
+        let versions = contenders
+            .iter()
+            .map(|contender| (contender.name.to_owned(), contender.version().to_owned()))
+            .collect();
+        Record {
+            environment,
+            noise: Noise::default(),
+            versions,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, case: &Case, runs: &[Runs]) {
+        let contenders = runs
+            .iter()
+            .map(|runs| RunsRecord {
+                name: runs.contender.name.to_owned(),
+                runs: runs.runs.clone(),
+            })
+            .collect();
+        self.rows.push(RowRecord {
+            row: case.row.to_owned(),
+            contenders,
+        });
+    }
+
+    /// The rows that this program knows, with the contenders that it knows.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let row = |record: &RowRecord| {
+            let name = ROWS.iter().find(|row| **row == record.row)?;
+            let runs: Vec<Runs> = record
+                .contenders
+                .iter()
+                .filter_map(|record| {
+                    let contender = contenders::find(&record.name)?;
+                    Some(Runs {
+                        contender,
+                        runs: record.runs.clone(),
+                    })
+                })
+                .collect();
+            Some(Row::new(Case::parse(name)?, &runs))
+        };
+        self.rows.iter().filter_map(row).collect()
+    }
+}
 
 /// One row of the report.
 pub(crate) struct Row {
@@ -23,7 +100,7 @@ pub(crate) struct Cell {
     pub(crate) ratio: Option<f64>,
     /// Processor time for a message, in nanoseconds.
     pub(crate) cpu_ns: Option<Spread>,
-    /// Medians of the runs' percentiles.
+    /// Medians of the runs' percentiles: 50, 99, 99.9.
     pub(crate) latency: Option<[f64; 3]>,
     pub(crate) fairness: Option<Spread>,
     pub(crate) lost: u64,
@@ -57,30 +134,42 @@ impl Spread {
 impl Row {
     pub(crate) fn new(case: Case, runs: &[Runs]) -> Row {
         let mut cells: Vec<_> = runs.iter().map(Cell::new).collect();
-        let best = best_peer(&cells, case.unit());
+        let best = best(cells.iter().filter(|cell| cell.is_peer()), case.unit());
+        let best = best.and_then(Cell::median);
         for cell in &mut cells {
-            let median = cell.value.map(|spread| spread.median);
-            cell.ratio = median
-                .zip(best)
-                .map(|(ours, theirs)| case.unit().ratio(ours, theirs));
+            let pair = cell.median().zip(best);
+            cell.ratio = pair.map(|(ours, theirs)| case.unit().ratio(ours, theirs));
         }
         Row { case, cells }
     }
+
+    /// The better of ours, where there are several.
+    pub(crate) fn ours(&self) -> Option<&Cell> {
+        best(
+            self.cells.iter().filter(|cell| cell.role == Role::Ours),
+            self.case.unit(),
+        )
+    }
+
+    pub(crate) fn best_peer(&self) -> Option<&Cell> {
+        best(
+            self.cells.iter().filter(|cell| cell.is_peer()),
+            self.case.unit(),
+        )
+    }
 }
 
-/// The median of the best peer. One that loses messages is not a peer.
-fn best_peer(cells: &[Cell], unit: Unit) -> Option<f64> {
-    let peers = cells
-        .iter()
-        .filter(|cell| cell.role == Role::Peer && cell.lost == 0);
-    let medians = peers.filter_map(|cell| Some(cell.value?.median));
-    medians.reduce(|best, other| {
-        if unit.ratio(other, best) > 1.0 {
+/// The best of some.
+fn best<'a>(cells: impl Iterator<Item = &'a Cell>, unit: Unit) -> Option<&'a Cell> {
+    let better = |best: &'a Cell, other: &'a Cell| {
+        let pair = other.median().zip(best.median());
+        if pair.is_some_and(|(other, best)| unit.ratio(other, best) > 1.0) {
             other
         } else {
             best
         }
-    })
+    };
+    cells.filter(|cell| cell.value.is_some()).reduce(better)
 }
 
 impl Cell {
@@ -111,5 +200,14 @@ impl Cell {
             timed_out: count(|run| *run == Run::TimedOut),
             failed: count(|run| matches!(run, Run::Failed(_))),
         }
+    }
+
+    /// Who loses messages is not compared with.
+    fn is_peer(&self) -> bool {
+        self.role == Role::Peer && self.lost == 0
+    }
+
+    pub(crate) fn median(&self) -> Option<f64> {
+        self.value.map(|value| value.median)
     }
 }

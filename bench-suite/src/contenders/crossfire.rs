@@ -12,7 +12,7 @@ use ::crossfire::select::{Multiplex, Mux, Select};
 use ::crossfire::{AsyncRx, AsyncTx, MAsyncRx, MAsyncTx, MRx, MTx, Rx, Tx, mpmc, mpsc, spsc};
 
 use super::{Contender, Role};
-use crate::case::{Capacity, Case, Selecting, Work};
+use crate::case::{Capacity, Case, Selecting, Work, World};
 use crate::faces::Selects;
 use crate::measure::Plan;
 use crate::outcome::Outcome;
@@ -43,16 +43,23 @@ fn general(case: &Case, plan: &Plan) -> Option<Outcome> {
     // Its documentation asks for this at the start of a program.
     ::crossfire::detect_backoff_cfg();
     match (case.work, case.capacity) {
-        (Work::Select(_), _) => select::<SelectArray, SelectList>(case, plan),
+        (Work::Select(_), _) if of_threads(case) => select::<SelectArray, SelectList>(case, plan),
         (_, Capacity::Bounded(_)) => workloads::run::<Mpmc, AsyncMpmc>(case, plan),
         (_, Capacity::Unbounded) => workloads::run::<MpmcList, AsyncMpmcList>(case, plan),
     }
 }
 
+/// There is no such select for tasks.
+fn of_threads(case: &Case) -> bool {
+    matches!(case.world, World::Threads | World::OneCore)
+}
+
 fn single(case: &Case, plan: &Plan) -> Option<Outcome> {
     ::crossfire::detect_backoff_cfg();
     match (case.work, case.capacity) {
-        (Work::Select(_), _) => select::<SelectSpscArray, SelectSpscList>(case, plan),
+        (Work::Select(_), _) if of_threads(case) => {
+            select::<SelectSpscArray, SelectSpscList>(case, plan)
+        }
         (Work::Flow { senders: 2.., .. }, Capacity::Bounded(_)) => {
             workloads::run::<Mpsc, AsyncMpsc>(case, plan)
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cell, Row};
+use super::{Cell, Record, Row, markdown, summary};
 
 /// One line a contender.
 pub(crate) fn row(row: &Row) -> String {
@@ -27,6 +27,17 @@ pub(crate) fn row(row: &Row) -> String {
             marks(cell)
         );
     }
+    text
+}
+
+/// The sums, when all rows are done.
+pub(crate) fn end(record: &Record) -> String {
+    let rows = record.rows();
+    let mut text = String::new();
+    for (name, mean, count) in summary::groups(&rows) {
+        let _ = writeln!(text, "{name:<32} ×{mean:.2} over {count} rows");
+    }
+    let _ = writeln!(text, "{}", markdown::noise(record, &rows).replace("**", ""));
     text
 }
 
