@@ -15,7 +15,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use case::Case;
-use contenders::Contender;
+use contenders::{Contender, How, go};
 use environment::{Environment, Watch};
 use measure::Plan;
 use report::Record;
@@ -101,7 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter(|row| chosen(&args.only, |text| row.contains(text)))
         .map(|row| Case::parse(row).ok_or_else(|| format!("not a row: {row}")))
         .collect::<Result<_, _>>()?;
-    let contenders: Vec<&Contender> = contenders::ALL
+    let mut contenders: Vec<&Contender> = contenders::ALL
         .iter()
         .filter(|contender| chosen(&args.contenders, |name| name == contender.name))
         .collect();
@@ -113,6 +113,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{} {}", contender.name, contender.version());
         }
         return Ok(());
+    }
+    if let Err(why) = go::version()
+        .ok_or("no Go on the path".into())
+        .and_then(|_| go::build())
+    {
+        eprintln!("Go does not take part: {why}");
+        contenders.retain(|contender| !matches!(contender.how, How::Go { .. }));
     }
     let rounds = usize::from(args.rounds.unwrap_or(rounds));
     let record = run(&cases, &contenders, rounds, &plan, args.save.as_deref())?;

@@ -16,6 +16,7 @@ mod crossbeam;
 mod crossfire;
 mod fibre;
 mod flume;
+pub(crate) mod go;
 mod kanal;
 mod loole;
 mod rtrb;
@@ -39,10 +40,17 @@ pub(crate) enum Role {
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    /// Whose version to print; empty for the standard library.
+    /// Whose version to print; empty for what is not a package.
     pub(crate) package: &'static str,
-    /// Runs a row in this process; `None` if it is not for this contender.
-    pub(crate) run: fn(&Case, &Plan) -> Option<Outcome>,
+    pub(crate) how: How,
+}
+
+/// How a contender runs a row.
+pub(crate) enum How {
+    /// In this program; `None` if the row is not for this contender.
+    Rust(fn(&Case, &Plan) -> Option<Outcome>),
+    /// In the twin.
+    Go { locked: bool },
 }
 
 /// All of them, in the order of the tables.
@@ -69,6 +77,8 @@ pub(crate) const ALL: &[Contender] = &[
     thingbuf::THINGBUF,
     tachyonix::TACHYONIX,
     rtrb::RTRB,
+    go::GOROUTINES,
+    go::LOCKED,
 ];
 
 pub(crate) fn find(name: &str) -> Option<&'static Contender> {
@@ -77,7 +87,15 @@ pub(crate) fn find(name: &str) -> Option<&'static Contender> {
 
 impl Contender {
     /// The version in the lock file.
-    pub(crate) fn version(&self) -> &'static str {
+    pub(crate) fn version(&self) -> String {
+        match self.how {
+            How::Go { .. } => go::version().unwrap_or_else(|| "?".to_owned()),
+            How::Rust(_) if self.package.is_empty() => "of the compiler".to_owned(),
+            How::Rust(_) => self.locked_version().to_owned(),
+        }
+    }
+
+    fn locked_version(&self) -> &'static str {
         static LOCK: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
             let value = |line: &'static str, key| {
                 line.strip_prefix(key)?
@@ -90,9 +108,6 @@ impl Contender {
                 .filter_map(|w| Some((value(w[0], "name")?, value(w[1], "version")?)))
                 .collect()
         });
-        if self.package.is_empty() {
-            return "of the compiler";
-        }
         LOCK.iter()
             .find(|(name, _)| *name == self.package)
             .map_or("?", |&(_, version)| version)
@@ -111,7 +126,9 @@ mod tests {
                     .iter()
                     .all(|other| other.name != contender.name)
             );
-            assert_ne!(contender.version(), "?", "{}", contender.name);
+            if !contender.package.is_empty() {
+                assert_ne!(contender.version(), "?", "{}", contender.name);
+            }
         }
     }
 }

@@ -39,7 +39,7 @@ impl Record {
     pub(crate) fn new(environment: Environment, contenders: &[&contenders::Contender]) -> Record {
         let versions = contenders
             .iter()
-            .map(|contender| (contender.name.to_owned(), contender.version().to_owned()))
+            .map(|contender| (contender.name.to_owned(), contender.version()))
             .collect();
         Record {
             environment,

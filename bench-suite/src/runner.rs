@@ -8,7 +8,6 @@
 use std::env;
 use std::error::Error;
 use std::io::Read;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -17,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, World};
-use crate::contenders::{self, Contender};
+use crate::contenders::{self, Contender, How, go};
 use crate::measure::Plan;
 use crate::outcome::Outcome;
 
@@ -70,16 +69,30 @@ pub(crate) fn row(
     Ok(all)
 }
 
-/// Starts this program again for one run, and waits for its word.
+/// Starts this program again, or the twin, for one run, and waits for its word.
 fn in_a_process(contender: &Contender, case: &Case, plan: &Plan) -> Result<Run, Box<dyn Error>> {
-    let mut command = Command::new(this_program()?);
-    command.args(["--child", contender.name, "--only", case.row]);
-    command.args(["--flow-ms", &plan.flow.as_millis().to_string()]);
-    command.args(["--alone-ms", &plan.alone.as_millis().to_string()]);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let flow = plan.flow.as_millis().to_string();
+    let alone = plan.alone.as_millis().to_string();
+    let mut command = match contender.how {
+        How::Rust(_) => {
+            let mut command = Command::new(env::current_exe()?);
+            command.args(["--child", contender.name, "--only", case.row]);
+            command.args(["--flow-ms", &flow, "--alone-ms", &alone]);
+            command
+        }
+        How::Go { locked } => {
+            let mut command = Command::new(go::twin()?);
+            command.args([case.row, &flow, &alone]);
+            command.args(locked.then_some("locked"));
+            command
+        }
+    };
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    // A process begins on the cores of the thread that starts it.
+    let mut child = match case.world {
+        World::OneCore => on_one_core(|| command.spawn())?,
+        _ => command.spawn(),
+    }?;
     let mut output = child.stdout.take().expect("it is piped");
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
@@ -101,10 +114,6 @@ fn in_a_process(contender: &Contender, case: &Case, plan: &Plan) -> Result<Run, 
     Ok(serde_json::from_str(&text)?)
 }
 
-fn this_program() -> Result<PathBuf, Box<dyn Error>> {
-    Ok(env::current_exe()?)
-}
-
 /// The child's part: one run in this process, printed for the parent.
 pub(crate) fn child(name: &str, row: &str, plan: &Plan) -> Result<(), Box<dyn Error>> {
     let contender = contenders::find(name).ok_or("there is no such contender")?;
@@ -113,17 +122,17 @@ pub(crate) fn child(name: &str, row: &str, plan: &Plan) -> Result<(), Box<dyn Er
         .find(|known| **known == row)
         .ok_or("there is no such row")?;
     let case = Case::parse(row).ok_or("the row cannot be read")?;
-    if case.world == World::OneCore {
-        stay_on_one_core()?;
-    }
-    let run = (contender.run)(&case, plan).map_or(Run::Cannot, Run::Done);
+    let How::Rust(run) = contender.how else {
+        return Err("the twin runs by itself".into());
+    };
+    let run = run(&case, plan).map_or(Run::Cannot, Run::Done);
     println!("{}", serde_json::to_string(&run)?);
     Ok(())
 }
 
-/// Keeps this thread, and all that it will start, on the core it is on.
+/// Does something while this thread may use one core only.
 #[cfg(target_os = "linux")]
-fn stay_on_one_core() -> Result<(), Box<dyn Error>> {
+fn on_one_core<R>(act: impl FnOnce() -> R) -> Result<R, Box<dyn Error>> {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     let allowed = sched_getaffinity(None)?;
@@ -132,10 +141,13 @@ fn stay_on_one_core() -> Result<(), Box<dyn Error>> {
         .ok_or("no core at all")?;
     let mut one = CpuSet::new();
     one.set(first);
-    Ok(sched_setaffinity(None, &one)?)
+    sched_setaffinity(None, &one)?;
+    let result = act();
+    sched_setaffinity(None, &allowed)?;
+    Ok(result)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn stay_on_one_core() -> Result<(), Box<dyn Error>> {
+fn on_one_core<R>(_act: impl FnOnce() -> R) -> Result<R, Box<dyn Error>> {
     Err("threads can be kept on one core on Linux only".into())
 }

@@ -2,7 +2,7 @@
 
 use ::async_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -10,7 +10,7 @@ pub(crate) const ASYNC_CHANNEL: Contender = Contender {
     name: "async-channel",
     role: Role::Peer,
     package: "async-channel",
-    run: workloads::run::<Blocking, Async>,
+    how: How::Rust(workloads::run::<Blocking, Async>),
 };
 
 /// None is unbuffered.

@@ -2,7 +2,7 @@
 
 use ::chan_core::{Builder, Receiver, Sender};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -10,7 +10,7 @@ pub(crate) const CHAN_CORE: Contender = Contender {
     name: "chan-core",
     role: Role::Ours,
     package: "chan-core",
-    run: workloads::run::<Blocking, Async>,
+    how: How::Rust(workloads::run::<Blocking, Async>),
 };
 
 pub(super) fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {

@@ -4,7 +4,7 @@ use ::chan_core::{Receiver, Sender};
 use ::chan_select::{select, select_async};
 
 use super::chan_core::{Async, channel};
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::{Capacity, World};
 use crate::faces::Selects;
 use crate::workloads::select_tasks::{self, AsyncSelects, Selected};
@@ -14,10 +14,10 @@ pub(crate) const MACRO: Contender = Contender {
     name: "chan-select",
     role: Role::Ours,
     package: "chan-select",
-    run: |case, plan| match case.world {
+    how: How::Rust(|case, plan| match case.world {
         World::Threads | World::OneCore => selecting::run::<Macro>(case, plan),
         World::TokioMulti | World::TokioSingle => select_tasks::run::<AsyncMacro>(case, plan),
-    },
+    }),
 };
 
 struct Macro;

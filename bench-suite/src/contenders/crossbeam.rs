@@ -2,7 +2,7 @@
 
 use crossbeam_channel::{Receiver, Select, Sender, bounded, select, unbounded};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::faces::Selects;
 use crate::workloads::{self, selecting};
@@ -11,17 +11,17 @@ pub(crate) const MACRO: Contender = Contender {
     name: "crossbeam",
     role: Role::Peer,
     package: "crossbeam-channel",
-    run: |case, plan| {
+    how: How::Rust(|case, plan| {
         workloads::threads::run::<Blocking>(case, plan)
             .or_else(|| selecting::run::<Macro>(case, plan))
-    },
+    }),
 };
 
 pub(crate) const BUILDER: Contender = Contender {
     name: "crossbeam-dyn",
     role: Role::Peer,
     package: "crossbeam-channel",
-    run: selecting::run::<Builder>,
+    how: How::Rust(selecting::run::<Builder>),
 };
 
 fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {

@@ -11,7 +11,7 @@
 use ::crossfire::select::{Multiplex, Mux, Select};
 use ::crossfire::{AsyncRx, AsyncTx, MAsyncRx, MAsyncTx, MRx, MTx, Rx, Tx, mpmc, mpsc, spsc};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::{Capacity, Case, Selecting, Work, World};
 use crate::faces::Selects;
 use crate::measure::Plan;
@@ -22,21 +22,21 @@ pub(crate) const GENERAL: Contender = Contender {
     name: "crossfire",
     role: Role::Peer,
     package: "crossfire",
-    run: general,
+    how: How::Rust(general),
 };
 
 pub(crate) const SINGLE: Contender = Contender {
     name: "crossfire-sp",
     role: Role::Peer,
     package: "crossfire",
-    run: single,
+    how: How::Rust(single),
 };
 
 pub(crate) const MULTIPLEX: Contender = Contender {
     name: "crossfire-mux",
     role: Role::Reference,
     package: "crossfire",
-    run: select::<MuxArray, MuxList>,
+    how: How::Rust(select::<MuxArray, MuxList>),
 };
 
 fn general(case: &Case, plan: &Plan) -> Option<Outcome> {

@@ -3,7 +3,7 @@
 
 use ::fibre::{mpmc, mpsc, spsc};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::{Capacity, Case, Work};
 use crate::measure::Plan;
 use crate::outcome::Outcome;
@@ -13,18 +13,18 @@ pub(crate) const GENERAL: Contender = Contender {
     name: "fibre",
     role: Role::Peer,
     package: "fibre",
-    run: |case, plan| match case.capacity {
+    how: How::Rust(|case, plan| match case.capacity {
         Capacity::Bounded(0) => workloads::run::<Rendezvous, AsyncRendezvous>(case, plan),
         Capacity::Bounded(_) => workloads::run::<Bounded, AsyncBounded>(case, plan),
         Capacity::Unbounded => workloads::run::<Unbounded, AsyncUnbounded>(case, plan),
-    },
+    }),
 };
 
 pub(crate) const SINGLE: Contender = Contender {
     name: "fibre-sp",
     role: Role::Peer,
     package: "fibre",
-    run: single,
+    how: How::Rust(single),
 };
 
 fn single(case: &Case, plan: &Plan) -> Option<Outcome> {

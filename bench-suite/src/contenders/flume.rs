@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::flume::{Receiver, Selector, Sender, bounded, unbounded};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::faces::Selects;
 use crate::workloads::{self, selecting};
@@ -14,10 +14,10 @@ pub(crate) const FLUME: Contender = Contender {
     name: "flume",
     role: Role::Peer,
     package: "flume",
-    run: |case, plan| {
+    how: How::Rust(|case, plan| {
         workloads::run::<Blocking, Async>(case, plan)
             .or_else(|| selecting::run::<Flume>(case, plan))
-    },
+    }),
 };
 
 fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {

@@ -5,7 +5,7 @@ use ::kanal::{
     unbounded_async,
 };
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -13,7 +13,7 @@ pub(crate) const KANAL: Contender = Contender {
     name: "kanal",
     role: Role::Peer,
     package: "kanal",
-    run: workloads::run::<Blocking, Async>,
+    how: How::Rust(workloads::run::<Blocking, Async>),
 };
 
 threads!(Blocking,

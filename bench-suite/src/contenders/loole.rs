@@ -2,7 +2,7 @@
 
 use ::loole::{Receiver, Sender, bounded, unbounded};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -10,7 +10,7 @@ pub(crate) const LOOLE: Contender = Contender {
     name: "loole",
     role: Role::Peer,
     package: "loole",
-    run: workloads::run::<Blocking, Async>,
+    how: How::Rust(workloads::run::<Blocking, Async>),
 };
 
 fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {

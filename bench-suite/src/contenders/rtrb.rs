@@ -5,7 +5,7 @@ use std::hint::spin_loop;
 
 use ::rtrb::{Consumer, Producer, RingBuffer};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -13,7 +13,7 @@ pub(crate) const RTRB: Contender = Contender {
     name: "(rtrb spin)",
     role: Role::Reference,
     package: "rtrb",
-    run: workloads::threads::run::<Spinning>,
+    how: How::Rust(workloads::threads::run::<Spinning>),
 };
 
 fn send<T>(tx: &mut Producer<T>, mut value: T) -> bool {

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -11,10 +11,10 @@ pub(crate) const STD: Contender = Contender {
     name: "std",
     role: Role::Peer,
     package: "",
-    run: |case, plan| match case.capacity {
+    how: How::Rust(|case, plan| match case.capacity {
         Capacity::Bounded(_) => workloads::threads::run::<Bounded>(case, plan),
         Capacity::Unbounded => workloads::threads::run::<Unbounded>(case, plan),
-    },
+    }),
 };
 
 threads!(Bounded,

@@ -2,7 +2,7 @@
 
 use ::tachyonix::{Receiver, Sender, channel};
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -10,7 +10,7 @@ pub(crate) const TACHYONIX: Contender = Contender {
     name: "tachyonix",
     role: Role::Peer,
     package: "tachyonix",
-    run: workloads::tasks::run::<Async>,
+    how: How::Rust(workloads::tasks::run::<Async>),
 };
 
 tasks!(Async,

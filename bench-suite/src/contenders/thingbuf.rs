@@ -4,7 +4,7 @@
 use ::thingbuf::mpsc;
 use ::thingbuf::mpsc::blocking;
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -12,7 +12,7 @@ pub(crate) const THINGBUF: Contender = Contender {
     name: "thingbuf",
     role: Role::Peer,
     package: "thingbuf",
-    run: workloads::run::<Blocking, Async>,
+    how: How::Rust(workloads::run::<Blocking, Async>),
 };
 
 threads!(Blocking,

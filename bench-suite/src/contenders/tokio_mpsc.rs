@@ -5,7 +5,7 @@ use ::tokio::sync::mpsc::{
     Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel,
 };
 
-use super::{Contender, Role};
+use super::{Contender, How, Role};
 use crate::case::Capacity;
 use crate::workloads;
 
@@ -13,10 +13,10 @@ pub(crate) const TOKIO: Contender = Contender {
     name: "tokio",
     role: Role::Peer,
     package: "tokio",
-    run: |case, plan| match case.capacity {
+    how: How::Rust(|case, plan| match case.capacity {
         Capacity::Bounded(_) => workloads::run::<Bounded, AsyncBounded>(case, plan),
         Capacity::Unbounded => workloads::run::<Unbounded, AsyncUnbounded>(case, plan),
-    },
+    }),
 };
 
 /// None is unbuffered.
