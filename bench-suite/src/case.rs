@@ -28,6 +28,10 @@ pub(crate) enum Work {
     Handover,
     /// One party alone.
     Alone(Alone),
+    /// Bytes of an empty channel.
+    ChannelBytes,
+    /// Bytes of a receiver that waits.
+    ParkedBytes,
     /// One party selects over receives.
     Select(Selecting),
 }
@@ -69,6 +73,8 @@ pub(crate) enum Unit {
     Throughput,
     /// Nanoseconds per operation: less is better.
     Nanoseconds,
+    /// Bytes on the heap: less is better.
+    Bytes,
     /// Least served by most served: more is better.
     Share,
 }
@@ -151,6 +157,8 @@ const WORKS: &[(&str, Work)] = &[
     ("try-full", Work::Alone(Alone::TryFull)),
     ("recv-closed", Work::Alone(Alone::RecvClosed)),
     ("create", Work::Alone(Alone::Create)),
+    ("channel-bytes", Work::ChannelBytes),
+    ("parked-bytes", Work::ParkedBytes),
     ("select-ready", Work::Select(Selecting::Ready)),
     ("select-default", Work::Select(Selecting::Idle)),
     ("select-rx", Work::Select(Selecting::Fed)),
@@ -191,6 +199,7 @@ impl Case {
         match self.work {
             Work::Flow { .. } | Work::Select(Selecting::Fed) => Unit::Throughput,
             Work::Fair { .. } => Unit::Share,
+            Work::ChannelBytes | Work::ParkedBytes => Unit::Bytes,
             Work::PingPong | Work::Handover | Work::Alone(_) => Unit::Nanoseconds,
             Work::Select(Selecting::Ready | Selecting::Idle) => Unit::Nanoseconds,
         }
@@ -202,6 +211,8 @@ impl Unit {
     pub(crate) fn ratio(self, ours: f64, theirs: f64) -> f64 {
         match self {
             Unit::Throughput | Unit::Share => ours / theirs,
+            // Who needs none is taken to need one.
+            Unit::Bytes => theirs.max(1.0) / ours.max(1.0),
             Unit::Nanoseconds => theirs / ours,
         }
     }
@@ -212,6 +223,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Unit::Throughput => "million messages per second",
             Unit::Nanoseconds => "ns",
+            Unit::Bytes => "bytes on the heap",
             Unit::Share => "least served by most served",
         })
     }

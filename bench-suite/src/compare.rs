@@ -20,6 +20,7 @@ use environment::{Environment, Watch};
 use measure::Plan;
 use report::Record;
 
+mod bytes;
 mod case;
 mod contenders;
 mod environment;
@@ -98,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let cases: Vec<Case> = rows::ROWS
         .iter()
-        .filter(|row| chosen(&args.only, |text| row.contains(text)))
+        .filter(|row| chosen(&args.only, |text| named(row, text)))
         .map(|row| Case::parse(row).ok_or_else(|| format!("not a row: {row}")))
         .collect::<Result<_, _>>()?;
     let mut contenders: Vec<&Contender> = contenders::ALL
@@ -127,6 +128,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &args.save {
         Some(directory) => save_pages(&record, directory),
         None => Ok(()),
+    }
+}
+
+/// A whole name is that row; anything else is looked for within names.
+fn named(row: &str, text: &str) -> bool {
+    if rows::ROWS.contains(&text) {
+        row == text
+    } else {
+        row.contains(text)
     }
 }
 

@@ -122,6 +122,14 @@ pub(crate) const ROWS: &[&str] = &[
     "one-core/mpmc/c512",
     "one-core/ping-pong/c0",
     "one-core/ping-pong/c1",
+    // What an empty channel takes on the heap, and a thread parked in a receive.
+    "threads/channel-bytes/c0",
+    "threads/channel-bytes/c1",
+    "threads/channel-bytes/c16",
+    "threads/channel-bytes/c512",
+    "threads/channel-bytes/unb",
+    "threads/parked-bytes/c0",
+    "threads/parked-bytes/c1",
     // One thread: every arm has values; what one select costs.
     "threads/select-ready/n2",
     "threads/select-ready/n4",
@@ -212,4 +220,7 @@ pub(crate) const ROWS: &[&str] = &[
     "tokio-ct/select-ready/n4",
     "tokio-ct/select-default/n2",
     "tokio-ct/select-default/n4",
+    // A task parked in a receive, over one that waits for nothing.
+    "tokio-ct/parked-bytes/c0",
+    "tokio-ct/parked-bytes/c1",
 ];

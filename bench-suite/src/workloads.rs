@@ -5,6 +5,7 @@ use crate::faces::{Tasks, Threads};
 use crate::measure::Plan;
 use crate::outcome::Outcome;
 
+pub(crate) mod memory;
 pub(crate) mod race;
 pub(crate) mod select_tasks;
 pub(crate) mod selecting;

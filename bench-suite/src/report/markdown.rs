@@ -113,6 +113,19 @@ fn sums(text: &mut String, rows: &[Row]) -> fmt::Result {
         let peer = row.best_peer().map_or("", |cell| cell.name);
         writeln!(text, "| {} | {ratio:.2} | {peer} |", row.case.row)?;
     }
+    writeln!(text, "\n## What speed must not cost\n")?;
+    writeln!(
+        text,
+        "Promised: at most 1.2 times the processor time of a row's fastest peer, at most twice \
+         the best p99, at least 0.5 between equals, and 1.5 times Go's speed for tasks. Not kept:\n"
+    )?;
+    let complaints = summary::complaints(rows);
+    for complaint in &complaints {
+        writeln!(text, "- {complaint}")?;
+    }
+    if complaints.is_empty() {
+        writeln!(text, "Nothing.")?;
+    }
     writeln!(text)
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Row;
-use crate::case::{Capacity, World};
+use super::{Cell, Row};
+use crate::case::{Capacity, Unit, World};
 
 /// The ratio of ours to the best peer, for the rows that have both.
 pub(crate) fn ratios(rows: &[Row]) -> Vec<(&Row, f64)> {
@@ -30,8 +30,12 @@ pub(crate) fn groups(rows: &[Row]) -> Vec<(String, f64, usize)> {
             Capacity::Bounded(room) => format!("capacity {room}"),
         };
         let mut group = |name: String| groups.entry(name).or_default().push(ratio);
-        group(format!("{side}: all"));
         group(format!("{side}: workload {workload}"));
+        // Bytes and shares are no speed.
+        if matches!(row.case.unit(), Unit::Bytes | Unit::Share) {
+            continue;
+        }
+        group(format!("{side}: all"));
         if row.case.row.contains("/c") || row.case.row.contains("/unb") {
             group(format!("{side}: {capacity}"));
         }
@@ -41,6 +45,54 @@ pub(crate) fn groups(rows: &[Row]) -> Vec<(String, f64, usize)> {
         (name, mean(ratios.into_iter()), count)
     };
     groups.into_iter().map(mean_of).collect()
+}
+
+/// What was promised beside speed, and is not kept: a sentence each.
+pub(crate) fn complaints(rows: &[Row]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for row in rows {
+        let (Some(ours), Some(peer)) = (row.ours(), row.best_peer()) else {
+            continue;
+        };
+        let name = row.case.row;
+        if let Some((cpu, theirs)) = ours.cpu_ns.zip(peer.cpu_ns)
+            && cpu.median > 1.2 * theirs.median
+        {
+            let ratio = cpu.median / theirs.median;
+            complaints.push(format!(
+                "{name}: ×{ratio:.1} the processor time of {}",
+                peer.name
+            ));
+        }
+        let peers = row.cells.iter().filter(|cell| cell.is_peer());
+        let tail = peers
+            .filter_map(|cell| Some(cell.latency?[1]))
+            .reduce(f64::min);
+        if let Some((ours, theirs)) = ours.latency.map(|latency| latency[1]).zip(tail)
+            && ours > 2.0 * theirs
+        {
+            complaints.push(format!("{name}: ×{:.1} the best p99", ours / theirs));
+        }
+        if let (Unit::Share, Some(value)) = (row.case.unit(), ours.median())
+            && value < 0.5
+        {
+            complaints.push(format!(
+                "{name}: the least served gets {value:.2} of the most"
+            ));
+        }
+        let go = row
+            .cells
+            .iter()
+            .find(|cell| cell.name == "go")
+            .and_then(Cell::median);
+        if let Some((ours, go)) = ours.median().zip(go).filter(|_| !is_threads(row)) {
+            let ratio = row.case.unit().ratio(ours, go);
+            if ratio < 1.5 {
+                complaints.push(format!("{name}: ×{ratio:.2} of Go's speed"));
+            }
+        }
+    }
+    complaints
 }
 
 fn is_threads(row: &Row) -> bool {

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
+use super::memory;
 use super::race::{Course, Leg, outcome};
 use super::select_tasks::{self, TokioSelect};
 use super::threads::{ends, per_message};
@@ -47,6 +48,8 @@ fn of_element<C: Tasks, T: Element>(case: &Case, plan: &Plan) -> Option<Outcome>
             ))
         }
         Work::Alone(Alone::Pair) => pair::<C, T>(&runtime, case.capacity, plan),
+        Work::ParkedBytes => memory::parked_tasks::<C, T>(&runtime, case.capacity),
+        Work::ChannelBytes => None,
         Work::Alone(_) | Work::Fair { .. } | Work::Handover | Work::Select(_) => None,
     }
 }

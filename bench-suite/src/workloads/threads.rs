@@ -3,6 +3,7 @@
 use std::hint::{black_box, spin_loop};
 use std::time::{Duration, Instant};
 
+use super::memory;
 use super::race::{self, Receiving, Sending};
 use crate::case::{Alone, Capacity, Case, Work, World};
 use crate::faces::{Element, Threads};
@@ -36,6 +37,8 @@ fn of_element<C: Threads, T: Element>(case: &Case, plan: &Plan) -> Option<Outcom
         Work::PingPong => ping_pong::<C, T>(case.capacity, plan),
         Work::Handover => handover::<C, T>(case.capacity, plan),
         Work::Alone(kind) => alone::<C, T>(kind, case.capacity, plan),
+        Work::ChannelBytes => memory::channel::<C, T>(case.capacity),
+        Work::ParkedBytes => memory::parked_threads::<C, T>(case.capacity),
         Work::Select(_) => None,
     }
 }
