@@ -107,6 +107,8 @@ func runOf[T any](row Row) *Outcome {
 		return selectDefault(row)
 	case "select-rx":
 		return selectFed(row)
+	case "select-both":
+		return selectBoth(row)
 	default:
 		return alone[T](row)
 	}

@@ -96,3 +96,53 @@ func selectFed(row Row) *Outcome {
 	}
 	return race(row, senders, func() {}, repeat(receive, 1))
 }
+
+// selectBoth: four select over sends to four channels, four over receives.
+func selectBoth(row Row) *Outcome {
+	row.arms = 4
+	c := channels(row, row.capacity)
+	send := func(goesOn func() bool) uint64 {
+		sent := uint64(0)
+		for goesOn() {
+			value := stampOf(sent)
+			select {
+			case c[0] <- value:
+			case c[1] <- value:
+			case c[2] <- value:
+			case c[3] <- value:
+			}
+			sent++
+		}
+		return sent
+	}
+	receive := func(times *Histogram) uint64 {
+		received, value, open := uint64(0), uint64(0), true
+		for {
+			select {
+			case value, open = <-c[0]:
+			case value, open = <-c[1]:
+			case value, open = <-c[2]:
+			case value, open = <-c[3]:
+			}
+			if !open {
+				break
+			}
+			received++
+			times.arrived(value)
+		}
+		// One is closed, so nobody sends any more: what is left is in the others.
+		for _, arm := range c {
+			for value := range arm {
+				received++
+				times.arrived(value)
+			}
+		}
+		return received
+	}
+	ended := func() {
+		for _, arm := range c {
+			close(arm)
+		}
+	}
+	return race(row, repeat(send, 4), ended, repeat(receive, 4))
+}

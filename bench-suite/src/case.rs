@@ -32,6 +32,8 @@ pub(crate) enum Work {
     ChannelBytes,
     /// Bytes of a receiver that waits.
     ParkedBytes,
+    /// Four select over sends, four over receives.
+    SelectBoth,
     /// One party selects over receives.
     Select(Selecting),
 }
@@ -159,6 +161,7 @@ const WORKS: &[(&str, Work)] = &[
     ("create", Work::Alone(Alone::Create)),
     ("channel-bytes", Work::ChannelBytes),
     ("parked-bytes", Work::ParkedBytes),
+    ("select-both", Work::SelectBoth),
     ("select-ready", Work::Select(Selecting::Ready)),
     ("select-default", Work::Select(Selecting::Idle)),
     ("select-rx", Work::Select(Selecting::Fed)),
@@ -197,7 +200,7 @@ impl Case {
 
     pub(crate) fn unit(&self) -> Unit {
         match self.work {
-            Work::Flow { .. } | Work::Select(Selecting::Fed) => Unit::Throughput,
+            Work::Flow { .. } | Work::SelectBoth | Work::Select(Selecting::Fed) => Unit::Throughput,
             Work::Fair { .. } => Unit::Share,
             Work::ChannelBytes | Work::ParkedBytes => Unit::Bytes,
             Work::PingPong | Work::Handover | Work::Alone(_) => Unit::Nanoseconds,

@@ -105,3 +105,20 @@ pub(crate) trait Selects: 'static {
 
     fn try_send(tx: &mut Self::Tx, value: u64) -> bool;
 }
+
+/// Four channels of `u64`, of which sends and receives can be selected over.
+pub(crate) trait SelectsBoth: 'static {
+    type Tx: Clone + Send + 'static;
+    type Rx: Clone + Send + 'static;
+
+    fn make(capacity: Capacity) -> ([Self::Tx; 4], [Self::Rx; 4]);
+
+    /// Sends to whichever channel will take it; false if one is closed.
+    fn send(all: &[Self::Tx; 4], value: u64) -> bool;
+
+    /// Receives from whichever channel has something; `None` if one is closed
+    /// and empty.
+    fn recv(all: &[Self::Rx; 4]) -> Option<u64>;
+
+    fn try_recv(rx: &Self::Rx) -> Option<u64>;
+}

@@ -104,6 +104,8 @@ pub(crate) struct Cell {
     pub(crate) latency: Option<[f64; 3]>,
     pub(crate) fairness: Option<Spread>,
     pub(crate) lost: u64,
+    /// How many runs gave a figure, hung, or failed.
+    pub(crate) done: usize,
     pub(crate) timed_out: usize,
     pub(crate) failed: usize,
 }
@@ -197,14 +199,15 @@ impl Cell {
                 .map(|((p50, p99), p999)| [p50, p99, p999]),
             fairness: Spread::of(outcomes().filter_map(|outcome| outcome.fairness)),
             lost: outcomes().map(Outcome::lost).sum(),
+            done: outcomes().count(),
             timed_out: count(|run| *run == Run::TimedOut),
             failed: count(|run| matches!(run, Run::Failed(_))),
         }
     }
 
-    /// Who loses messages is not compared with.
+    /// Who loses messages, or hangs as often as not, is not compared with.
     fn is_peer(&self) -> bool {
-        self.role == Role::Peer && self.lost == 0
+        self.role == Role::Peer && self.lost == 0 && self.timed_out <= self.done
     }
 
     pub(crate) fn median(&self) -> Option<f64> {

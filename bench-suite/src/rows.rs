@@ -152,6 +152,11 @@ pub(crate) const ROWS: &[&str] = &[
     "threads/select-rx/n16/c16",
     "threads/select-rx/n64/c0",
     "threads/select-rx/n64/c16",
+    // Four threads select over sends to four channels, four over receives.
+    "threads/select-both/c0",
+    "threads/select-both/c1",
+    "threads/select-both/c16",
+    "threads/select-both/c512",
     // Tasks, two workers: messages flow.
     "tokio-mt/spsc/c0",
     "tokio-mt/spsc/c1",

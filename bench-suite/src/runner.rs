@@ -39,6 +39,17 @@ pub(crate) struct Runs {
     pub(crate) runs: Vec<Run>,
 }
 
+impl Runs {
+    /// Whether there is no point in running it again: it cannot, or it hung
+    /// twice in a row.
+    fn given_up(&self) -> bool {
+        matches!(
+            self.runs[..],
+            [.., Run::Cannot] | [.., Run::TimedOut, Run::TimedOut]
+        )
+    }
+}
+
 /// How much longer than planned a run may take.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -61,7 +72,7 @@ pub(crate) fn row(
         for place in 0..all.len() {
             let runs = &mut all[(place + round) % contenders.len()];
             step(runs.contender);
-            if runs.runs.last() != Some(&Run::Cannot) {
+            if !runs.given_up() {
                 runs.runs.push(in_a_process(runs.contender, case, plan)?);
             }
         }

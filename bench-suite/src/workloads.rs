@@ -7,6 +7,7 @@ use crate::outcome::Outcome;
 
 pub(crate) mod memory;
 pub(crate) mod race;
+pub(crate) mod select_both;
 pub(crate) mod select_tasks;
 pub(crate) mod selecting;
 pub(crate) mod tasks;

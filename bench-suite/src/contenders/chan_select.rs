@@ -6,16 +6,18 @@ use ::chan_select::{select, select_async};
 use super::chan_core::{Async, channel};
 use super::{Contender, How, Role};
 use crate::case::{Capacity, World};
-use crate::faces::Selects;
+use crate::faces::{Selects, SelectsBoth};
 use crate::workloads::select_tasks::{self, AsyncSelects, Selected};
-use crate::workloads::selecting;
+use crate::workloads::{select_both, selecting};
 
 pub(crate) const MACRO: Contender = Contender {
     name: "chan-select",
     role: Role::Ours,
     package: "chan-select",
     how: How::Rust(|case, plan| match case.world {
-        World::Threads | World::OneCore => selecting::run::<Macro>(case, plan),
+        World::Threads | World::OneCore => {
+            select_both::run::<Macro>(case, plan).or_else(|| selecting::run::<Macro>(case, plan))
+        }
         World::TokioMulti | World::TokioSingle => select_tasks::run::<AsyncMacro>(case, plan),
     }),
 };
@@ -82,6 +84,43 @@ impl Selects for Macro {
 
     fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
         tx.try_send(value).is_ok()
+    }
+}
+
+impl SelectsBoth for Macro {
+    type Tx = Sender<u64>;
+    type Rx = Receiver<u64>;
+
+    fn make(capacity: Capacity) -> ([Self::Tx; 4], [Self::Rx; 4]) {
+        let pairs: [_; 4] = std::array::from_fn(|_| channel(capacity));
+        (
+            pairs.each_ref().map(|(tx, _)| tx.clone()),
+            pairs.map(|(_, rx)| rx),
+        )
+    }
+
+    #[inline]
+    fn send([a, b, c, d]: &[Self::Tx; 4], value: u64) -> bool {
+        select! {
+            send(a, value) -> sent => sent.is_ok(),
+            send(b, value) -> sent => sent.is_ok(),
+            send(c, value) -> sent => sent.is_ok(),
+            send(d, value) -> sent => sent.is_ok(),
+        }
+    }
+
+    #[inline]
+    fn recv([a, b, c, d]: &[Self::Rx; 4]) -> Option<u64> {
+        select! {
+            recv(a) -> value => value.ok(),
+            recv(b) -> value => value.ok(),
+            recv(c) -> value => value.ok(),
+            recv(d) -> value => value.ok(),
+        }
+    }
+
+    fn try_recv(rx: &Self::Rx) -> Option<u64> {
+        rx.try_recv().ok()
     }
 }
 

@@ -7,8 +7,8 @@ use ::flume::{Receiver, Selector, Sender, bounded, unbounded};
 
 use super::{Contender, How, Role};
 use crate::case::Capacity;
-use crate::faces::Selects;
-use crate::workloads::{self, selecting};
+use crate::faces::{Selects, SelectsBoth};
+use crate::workloads::{self, select_both, selecting};
 
 pub(crate) const FLUME: Contender = Contender {
     name: "flume",
@@ -16,6 +16,7 @@ pub(crate) const FLUME: Contender = Contender {
     package: "flume",
     how: How::Rust(|case, plan| {
         workloads::run::<Blocking, Async>(case, plan)
+            .or_else(|| select_both::run::<Flume>(case, plan))
             .or_else(|| selecting::run::<Flume>(case, plan))
     }),
 };
@@ -86,5 +87,42 @@ impl Selects for Flume {
 
     fn try_send(tx: &mut Self::Tx, value: u64) -> bool {
         tx.try_send(value).is_ok()
+    }
+}
+
+impl SelectsBoth for Flume {
+    type Tx = Sender<u64>;
+    type Rx = Receiver<u64>;
+
+    fn make(capacity: Capacity) -> ([Self::Tx; 4], [Self::Rx; 4]) {
+        let pairs: [_; 4] = std::array::from_fn(|_| channel(capacity));
+        (
+            pairs.each_ref().map(|(tx, _)| tx.clone()),
+            pairs.map(|(_, rx)| rx),
+        )
+    }
+
+    #[inline]
+    fn send([a, b, c, d]: &[Self::Tx; 4], value: u64) -> bool {
+        Selector::new()
+            .send(a, value, |sent| sent.is_ok())
+            .send(b, value, |sent| sent.is_ok())
+            .send(c, value, |sent| sent.is_ok())
+            .send(d, value, |sent| sent.is_ok())
+            .wait()
+    }
+
+    #[inline]
+    fn recv([a, b, c, d]: &[Self::Rx; 4]) -> Option<u64> {
+        Selector::new()
+            .recv(a, |value| value.ok())
+            .recv(b, |value| value.ok())
+            .recv(c, |value| value.ok())
+            .recv(d, |value| value.ok())
+            .wait()
+    }
+
+    fn try_recv(rx: &Self::Rx) -> Option<u64> {
+        rx.try_recv().ok()
     }
 }

@@ -49,7 +49,7 @@ fn of_element<C: Tasks, T: Element>(case: &Case, plan: &Plan) -> Option<Outcome>
         }
         Work::Alone(Alone::Pair) => pair::<C, T>(&runtime, case.capacity, plan),
         Work::ParkedBytes => memory::parked_tasks::<C, T>(&runtime, case.capacity),
-        Work::ChannelBytes => None,
+        Work::ChannelBytes | Work::SelectBoth => None,
         Work::Alone(_) | Work::Fair { .. } | Work::Handover | Work::Select(_) => None,
     }
 }

@@ -39,7 +39,7 @@ fn of_element<C: Threads, T: Element>(case: &Case, plan: &Plan) -> Option<Outcom
         Work::Alone(kind) => alone::<C, T>(kind, case.capacity, plan),
         Work::ChannelBytes => memory::channel::<C, T>(case.capacity),
         Work::ParkedBytes => memory::parked_threads::<C, T>(case.capacity),
-        Work::Select(_) => None,
+        Work::Select(_) | Work::SelectBoth => None,
     }
 }
 
