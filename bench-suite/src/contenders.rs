@@ -131,4 +131,33 @@ mod tests {
             }
         }
     }
+
+    /// Every adapter carries every message, and ours takes part.
+    #[test]
+    fn flows_lose_nothing() {
+        let time = std::time::Duration::from_millis(5);
+        let plan = Plan {
+            flow: time,
+            alone: time,
+        };
+        for row in [
+            "threads/spsc/c16",
+            "threads/select-rx/n2/c16",
+            "tokio-ct/spsc/c16",
+        ] {
+            let case = Case::parse(row).expect("it is a row");
+            let mut ours = 0;
+            for contender in ALL {
+                let How::Rust(run) = contender.how else {
+                    continue;
+                };
+                let Some(outcome) = run(&case, &plan) else {
+                    continue;
+                };
+                assert_eq!(outcome.sent, outcome.received, "{row} {}", contender.name);
+                ours += u32::from(contender.role == Role::Ours);
+            }
+            assert!(ours > 0, "{row}");
+        }
+    }
 }
