@@ -136,11 +136,11 @@ fn cases_come_and_go_between_selects() {
         .iter()
         .map(|chan| select.recv(chan, Option::unwrap))
         .collect();
-    for round in 0..5 {
+    for (round, key) in keys.into_iter().enumerate() {
         for (n, chan) in chans.iter().enumerate() {
             chan.send(10 * round + n);
         }
-        assert!(select.remove(keys[round]));
+        assert!(select.remove(key));
         let mut got: Vec<usize> = std::iter::from_fn(|| select.try_select()).collect();
         got.sort_unstable();
         let expected: Vec<usize> = (round + 1..5).map(|n| 10 * round + n).collect();
@@ -155,7 +155,7 @@ fn rule_63_at_most_65536_cases() {
     let chan = Chan::<u8>::new(1);
     let mut select = Select::new();
     let keys: Vec<CaseKey> = (0..1 << 16).map(|_| select.recv(&chan, |_| ())).collect();
-    let text = panics(|| drop(select.recv(&chan, |_| ())));
+    let text = panics(|| _ = select.recv(&chan, |_| ()));
     assert_eq!(text, "select: too many cases (max 65536)");
     assert_eq!(select.len(), 1 << 16);
     chan.send(1);
@@ -350,7 +350,7 @@ fn a_function_that_panics_leaves_the_select_sound() {
         assert_ne!(value, Some(1), "one");
         value
     });
-    assert!(panics(|| drop(select.select())).contains("one"));
+    assert!(panics(|| _ = select.select()).contains("one"));
     assert_eq!(select.select(), Some(2));
 }
 

@@ -63,10 +63,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+type Waiting = Pin<Box<dyn Future<Output = Fired>>>;
+
 /// The channels, and the selects that have not come back.
 struct Real {
     ends: Vec<(Sender<u32>, Receiver<u32>)>,
-    selects: Vec<(usize, Pin<Box<dyn Future<Output = Fired>>>)>,
+    selects: Vec<(usize, Waiting)>,
 }
 
 /// The cases of a form, numbered as the select numbers them. All sends of one

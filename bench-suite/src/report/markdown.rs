@@ -1,0 +1,227 @@
+//! The report as a page: what was measured on, the sums, then every row.
+
+use std::fmt::{self, Write};
+
+use super::text::{marks, short, time};
+use super::{Cell, Record, Row, summary};
+use crate::contenders::Role;
+
+/// The whole page.
+pub(crate) fn page(record: &Record) -> Result<String, fmt::Error> {
+    let rows = record.rows();
+    let mut text = String::from("# Benchmarks\n\n");
+    text += "Written by `cargo run --release -p bench-suite --bin compare -- --save docs`; ";
+    text += "the rows stand in `bench-suite/src/rows.rs`.\n\n";
+    machine(&mut text, record, &rows)?;
+    sums(&mut text, &rows)?;
+    for section in rows.chunk_by(|a, b| section(a) == section(b)) {
+        table(&mut text, section)?;
+    }
+    Ok(text)
+}
+
+/// The world and the workload: rows that share them share a table.
+pub(super) fn section(row: &Row) -> &'static str {
+    let name = row.case.row;
+    let end = name
+        .match_indices('/')
+        .nth(1)
+        .map_or(name.len(), |(end, _)| end);
+    &name[..end]
+}
+
+fn machine(text: &mut String, record: &Record, rows: &[Row]) -> fmt::Result {
+    let environment = &record.environment;
+    writeln!(text, "| | |\n| --- | --- |")?;
+    writeln!(
+        text,
+        "| machine | {}, {} cores |",
+        environment.processor, environment.cores
+    )?;
+    writeln!(text, "| system | {} |", environment.system)?;
+    writeln!(text, "| compiler | {} |", environment.rustc)?;
+    writeln!(text, "| commit | {} |", environment.commit)?;
+    writeln!(text, "| begun | {} |", environment.date())?;
+    let versions: Vec<_> = record
+        .versions
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    writeln!(text, "| versions | {} |\n", versions.join(", "))?;
+    writeln!(text, "{}\n", noise(record, rows))
+}
+
+/// How quiet the machine was, in one sentence or two.
+pub(crate) fn noise(record: &Record, rows: &[Row]) -> String {
+    let (environment, noise) = (&record.environment, &record.noise);
+    let wide = summary::wide(rows);
+    let mut canary = noise.canary_us.clone();
+    canary.sort_by(f64::total_cmp);
+    let slowest = canary
+        .last()
+        .zip(canary.first())
+        .map_or(1.0, |(last, first)| last / first);
+    let noisy = environment.load > 0.5 * environment.cores as f64
+        || noise.stolen > 0.02
+        || slowest > 1.5
+        || wide > 0.25;
+    let verdict = if noisy {
+        "**The machine was noisy.**"
+    } else {
+        "The machine was quiet."
+    };
+    format!(
+        "{verdict} Load average at the start {:.2}; {:.1} % of the processors' time went to \
+         other machines; a fixed piece of work took up to {slowest:.2} times its least; \
+         {:.0} % of all figures have a highest run above twice their lowest.",
+        environment.load,
+        noise.stolen * 100.0,
+        wide * 100.0,
+    )
+}
+
+fn sums(text: &mut String, rows: &[Row]) -> fmt::Result {
+    let ratios = summary::ratios(rows);
+    if ratios.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## Ours by the best peer\n")?;
+    writeln!(
+        text,
+        "Above 1 is better, in every row. Means are geometric.\n"
+    )?;
+    writeln!(
+        text,
+        "| rows | mean ratio | how many |\n| --- | --- | --- |"
+    )?;
+    for (name, mean, count) in summary::groups(rows) {
+        writeln!(text, "| {name} | {mean:.2} | {count} |")?;
+    }
+    let first = ratios.iter().filter(|(_, ratio)| *ratio >= 1.0).count();
+    writeln!(
+        text,
+        "\nFirst in {first} of {} rows. The others:\n",
+        ratios.len()
+    )?;
+    writeln!(text, "| row | ratio | best peer |\n| --- | --- | --- |")?;
+    let mut behind: Vec<_> = ratios
+        .into_iter()
+        .filter(|(_, ratio)| *ratio < 1.0)
+        .collect();
+    behind.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    for (row, ratio) in behind {
+        let peer = row.best_peer().map_or("", |cell| cell.name);
+        writeln!(text, "| {} | {ratio:.2} | {peer} |", row.case.row)?;
+    }
+    writeln!(text, "\n## What speed must not cost\n")?;
+    writeln!(
+        text,
+        "Promised: at most 1.2 times the processor time of a row's fastest peer, at most twice \
+         the best p99, at least 0.5 between equals, and 1.5 times Go's speed for tasks. Not kept:\n"
+    )?;
+    let complaints = summary::complaints(rows);
+    for complaint in &complaints {
+        writeln!(text, "- {complaint}")?;
+    }
+    if complaints.is_empty() {
+        writeln!(text, "Nothing.")?;
+    }
+    writeln!(text)
+}
+
+fn table(text: &mut String, rows: &[Row]) -> fmt::Result {
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    writeln!(text, "## {}\n", section(row))?;
+    columns(
+        text,
+        rows,
+        &row.case.unit().to_string(),
+        true,
+        |row, cell| {
+            let value = cell.value?;
+            let (median, low, high) = (short(value.median), short(value.low), short(value.high));
+            let best = row.best_peer().is_some_and(|best| best.name == cell.name);
+            let ahead = cell.role == Role::Ours && cell.ratio.is_some_and(|ratio| ratio >= 1.0);
+            let mark = if best || ahead { "**" } else { "" };
+            Some(format!("{mark}{median}{mark} [{low}–{high}]"))
+        },
+    )?;
+    columns(
+        text,
+        rows,
+        "processor time per message, ns",
+        false,
+        |_, cell| Some(short(cell.cpu_ns?.median)),
+    )?;
+    columns(
+        text,
+        rows,
+        "hand-over, p50 / p99 / p99.9",
+        false,
+        |_, cell| Some(cell.latency?.map(time).join(" / ")),
+    )?;
+    columns(
+        text,
+        rows,
+        "least served by most served",
+        false,
+        |_, cell| Some(format!("{:.2}", cell.fairness?.median)),
+    )
+}
+
+/// One table: a column for each contender that has something to show.
+fn columns(
+    text: &mut String,
+    rows: &[Row],
+    title: &str,
+    with_ratio: bool,
+    show: impl Fn(&Row, &Cell) -> Option<String>,
+) -> fmt::Result {
+    let shown = |row: &Row, name: &str| {
+        let cell = row.cells.iter().find(|cell| cell.name == name)?;
+        let figure = show(row, cell);
+        let marks = if with_ratio {
+            marks(cell)
+        } else {
+            String::new()
+        };
+        (figure.is_some() || !marks.is_empty())
+            .then(|| format!("{}{marks}", figure.unwrap_or_else(|| "–".to_owned())))
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for name in rows.iter().flat_map(|row| &row.cells).map(|cell| cell.name) {
+        if !names.contains(&name) && rows.iter().any(|row| shown(row, name).is_some()) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let ratio = if with_ratio { " ours by best |" } else { "" };
+    writeln!(text, "| {title} |{ratio} {} |", names.join(" | "))?;
+    let count = names.len() + 1 + usize::from(with_ratio);
+    writeln!(text, "|{}", " --- |".repeat(count))?;
+    for row in rows {
+        let parameters = row.case.row[section(row).len()..].trim_start_matches('/');
+        write!(text, "| {parameters} |")?;
+        if with_ratio {
+            let ratio = row.ours().and_then(|cell| cell.ratio);
+            write!(
+                text,
+                " {} |",
+                ratio.map_or("–".to_owned(), |ratio| format!("×{ratio:.2}"))
+            )?;
+        }
+        for name in &names {
+            write!(
+                text,
+                " {} |",
+                shown(row, name).unwrap_or_else(|| "–".to_owned())
+            )?;
+        }
+        writeln!(text)?;
+    }
+    writeln!(text)
+}
