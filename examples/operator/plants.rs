@@ -8,7 +8,7 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chan_core::{Builder, Chan, Context, SendChan};
+use chan_core::{Builder, Chan, Context, SendChan, WeakSendChan};
 use chan_select::select;
 
 use crate::bugs::Bug;
@@ -17,8 +17,8 @@ use crate::service::spawn;
 use crate::wire::Kind;
 use crate::worker::Done;
 
-/// How long a handler works on a request.
-const HANDLING: Duration = Duration::from_millis(50);
+/// How long somebody waits for the answer to a request, before he leaves.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// An actor that was planted before the watch began.
 pub(crate) enum Plant {
@@ -26,8 +26,8 @@ pub(crate) enum Plant {
     Closer(SendChan<Work>),
     /// Sends what it held back, without a look at the feed.
     Latecomer(Chan<&'static str>),
-    /// A handler in a send, which nobody will receive.
-    Handler(JoinHandle<()>),
+    /// A handler in a send, which nobody will receive, and where it sends.
+    Handler(JoinHandle<()>, WeakSendChan<&'static str>),
     /// A loop that makes its stop channel anew in each round.
     Remaker(JoinHandle<u64>),
 }
@@ -40,7 +40,7 @@ pub(crate) fn before(bug: Bug, feeds: &[Feed], context: &Context) -> io::Result<
             Plant::Closer(secrets.expect("every kind has a feed").tx.clone())
         }
         Bug::SendAfterClose => Plant::Latecomer(Builder::new().name("audit").capacity(8).chan()),
-        Bug::BlockedHandler => Plant::Handler(block_a_handler()?),
+        Bug::BlockedHandler => block_a_handler()?,
         Bug::PseudoClose => Plant::Remaker(remake_in_a_loop(context.clone())?),
         _ => return Ok(None),
     }))
@@ -60,13 +60,11 @@ impl Plant {
                 let late = spawn("latecomer", move || audit.send("one more thing"));
                 Some(format!("the latecomer panicked: {}", panic_of(late)?))
             }
-            Plant::Handler(handler) => {
-                // Its work takes a moment, its answer none.
-                std::thread::sleep(2 * HANDLING);
-                let state = if handler.is_finished() {
-                    "has returned"
-                } else {
+            Plant::Handler(handler, answer) => {
+                let state = if is_left_alone(&handler, &answer) {
                     "has not returned"
+                } else {
+                    "has returned"
                 };
                 Some(format!("the handler of the HTTP request {state}"))
             }
@@ -97,17 +95,37 @@ pub(crate) fn seen(bug: Bug, home: &[Done], after_close: u64, beats: u64) -> Opt
     }
 }
 
-/// A handler answers on an unbuffered channel; whoever asked has gone after a
-/// timeout of a moment.
-fn block_a_handler() -> io::Result<JoinHandle<()>> {
+/// A handler answers on an unbuffered channel; whoever asked lost patience
+/// before the work was done.
+fn block_a_handler() -> io::Result<Plant> {
     let (answer, answered) = Builder::new().name("answer").chan().split();
+    let line = answer.downgrade();
+    let (leave, left) = Builder::new().name("caller left").chan::<()>().split();
     let handler = spawn("http-handler", move || {
-        std::thread::sleep(HANDLING);
+        // The work takes as long as that, however slow the machine is.
+        let _ = left.recv();
         answer.send("200 OK");
     })?;
-    // The caller's patience, which is shorter than the handler's work.
-    let _ = answered.recv_timeout(HANDLING / 10);
-    Ok(handler)
+    let _ = answered.recv_timeout(PATIENCE);
+    drop(answered);
+    leave.close();
+    Ok(Plant::Handler(handler, line))
+}
+
+/// Whether a handler that answers nobody got as far as its send and stays there.
+fn is_left_alone(handler: &JoinHandle<()>, answer: &WeakSendChan<&'static str>) -> bool {
+    loop {
+        if answer
+            .upgrade()
+            .is_some_and(|answer| answer.waiting_senders() > 0)
+        {
+            return true;
+        }
+        if handler.is_finished() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Meant to stop at a close; but each round makes, and closes, its own.
