@@ -8,17 +8,18 @@ mod common;
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use chan_core::Chan;
 use chan_core::select::CaseSet;
+use chan_core::{Chan, Receiver, Sender, bounded};
 use common::hooked::{ON_CLONE, hooked, on};
-use common::{Ledger, poll_box, until};
+use common::{Item, Ledger, poll_box, until};
 
 fn caught<R>(f: impl FnOnce() -> R) -> bool {
     panic::catch_unwind(AssertUnwindSafe(f)).is_err()
@@ -68,6 +69,9 @@ fn send_many_ends_when_a_waker_has_panicked_within_it() {
     assert_eq!(values.len(), 2, "the others stay with their owner");
 }
 
+/// Where forgotten things are, so that a leak checker knows that it is meant.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 /// A value whose destructor uses the channel it came from.
 struct Nosy(Chan<Nosy>, Arc<AtomicBool>);
 
@@ -105,4 +109,167 @@ fn a_case_whose_result_was_never_taken_does_not_drop_it_under_a_lock() {
     });
     until(|| seen.load(Ordering::Relaxed) && attack.is_finished());
     attack.join().unwrap();
+}
+
+// ---- What is pointed to moves, ends, or goes to another thread. ----
+
+#[test]
+fn a_case_set_that_is_moved_while_it_waits() {
+    let ledger = Ledger::new(4);
+    for moved in 0..2 {
+        let chan = Chan::new(0);
+        let other = Chan::<u8>::new(0);
+        let mut set = CaseSet::new();
+        set.recv(&other, |_| None);
+        set.recv(&chan, |got: Option<Item>| got);
+        let poll = |set: &mut CaseSet<'_, Option<Item>>| {
+            set.poll(&mut Context::from_waker(Waker::noop()), |_| 0, false)
+        };
+        assert!(poll(&mut set).is_pending());
+        // By value into a box, out of it, and to another thread and back.
+        let boxed = Box::new(set);
+        let mut set = *boxed;
+        if moved == 1 {
+            set = thread::scope(|s| s.spawn(move || set).join().unwrap());
+        }
+        assert!(chan.try_send(ledger.item(moved)).is_ok());
+        let Poll::Ready(Some(got)) = poll(&mut set) else {
+            panic!("it was handed over");
+        };
+        assert_eq!(got.receive(), moved);
+        assert!(poll(&mut set).is_pending());
+        let set = std::convert::identity(set);
+        assert!(chan.try_send(ledger.item(2 + moved)).is_ok());
+        drop(set);
+        assert_eq!(chan.recv().unwrap().receive(), 2 + moved);
+    }
+    ledger.check_all_received();
+}
+
+#[test]
+fn a_case_set_that_is_forgotten_while_it_waits() {
+    let ledger = Ledger::new(2);
+    let chan = Chan::new(0);
+    let full = Chan::new(0);
+    let mut set = CaseSet::new();
+    set.recv(&chan, |got: Option<Item>| drop(got));
+    set.send(&full, ledger.item(0), |()| ());
+    set.recv(&None::<Chan<u8>>, |_| ());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(set.poll(&mut cx, |_| 0, false).is_pending());
+    // Not freed, so that what the channels point to is there.
+    let set = Box::leak(Box::new(ManuallyDrop::new(set)));
+    KEPT.lock().unwrap().push(std::ptr::from_ref(set).addr());
+    assert_eq!(full.recv().map(Item::receive), Some(0));
+    // The select is over, so nobody takes this one.
+    assert!(chan.try_send(ledger.item(1)).is_err());
+    chan.close();
+    drop((chan, full));
+    assert_eq!((ledger.times_dropped(0), ledger.times_dropped(1)), (1, 1));
+}
+
+#[test]
+fn the_handles_go_at_once_on_many_threads() {
+    for round in 0..if cfg!(miri) { 4 } else { 500 } {
+        let ledger = Ledger::new(1);
+        let (tx, rx) = bounded(1);
+        assert!(tx.send(ledger.item(0)).is_ok());
+        let weak = tx.downgrade();
+        let start = Barrier::new(5);
+        thread::scope(|s| {
+            for end in [
+                Ends::Tx(tx.clone()),
+                Ends::Tx(tx),
+                Ends::Rx(rx.clone()),
+                Ends::Rx(rx),
+            ] {
+                s.spawn(|| {
+                    start.wait();
+                    drop(end);
+                });
+            }
+            s.spawn(|| {
+                start.wait();
+                // Comes back to life or does not.
+                drop(weak.upgrade());
+                drop(weak);
+            });
+        });
+        assert_eq!(ledger.times_dropped(0), 1, "round {round}");
+    }
+}
+
+enum Ends {
+    Tx(#[allow(dead_code, reason = "for its drop")] Sender<Item>),
+    Rx(#[allow(dead_code, reason = "for its drop")] Receiver<Item>),
+}
+
+#[test]
+fn a_future_begins_waits_and_ends_on_three_threads() {
+    let ledger = Ledger::new(2);
+    let (tx, rx) = bounded(0);
+    for id in 0..2 {
+        let mut receive = Box::pin(rx.recv_async());
+        thread::scope(|s| {
+            let mut receive = s
+                .spawn(|| {
+                    assert!(poll_box(&mut receive).is_pending());
+                    receive
+                })
+                .join()
+                .unwrap();
+            let sent = s.spawn(|| tx.try_send(ledger.item(id)).is_ok());
+            if id == 0 {
+                until(|| {
+                    poll_box(&mut receive).map(|got| got.map(Item::receive)) == Poll::Ready(Ok(0))
+                });
+            } else {
+                // Dropped while the value comes, or before, or after.
+                drop(receive);
+            }
+            if !sent.join().unwrap() {
+                assert_eq!(id, 1, "nobody waited any more");
+            }
+        });
+    }
+    assert!(rx.drain().all(|item| item.receive() == 1));
+    assert_eq!((ledger.times_dropped(0), ledger.times_dropped(1)), (1, 1));
+}
+
+#[cfg(feature = "futures")]
+#[test]
+fn streams_and_sinks_that_own_the_last_handle_end_in_a_call() {
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    let ledger = Ledger::new(6);
+    // By value into a function, at whose end the channel ends.
+    fn end<T>(it: T) {
+        let moved = it;
+        drop(moved);
+    }
+    let (tx, rx) = bounded(2);
+    assert!(tx.send(ledger.item(0)).is_ok());
+    let mut stream = rx.into_stream();
+    assert_eq!(
+        stream.next().now_or_never().flatten().map(Item::receive),
+        Some(0)
+    );
+    assert!(stream.next().now_or_never().is_none(), "it waits");
+    // Handed over, and never taken.
+    assert!(tx.send(ledger.item(1)).is_ok());
+    let sink = tx.into_sink();
+    end(sink);
+    end(stream);
+    let (tx, rx) = bounded(1);
+    let mut sink = Box::pin(tx.into_sink());
+    assert!(sink.send(ledger.item(2)).now_or_never().is_some());
+    assert!(sink.send(ledger.item(3)).now_or_never().is_none(), "full");
+    drop(rx);
+    end(sink);
+    let chan = Chan::new(1);
+    let mut sink = chan.into_sink();
+    assert!(sink.send(ledger.item(4)).now_or_never().is_some());
+    let _ = sink.send(ledger.item(5)).now_or_never();
+    assert!(sink.close().now_or_never().is_none(), "it waits for room");
+    thread::spawn(move || end(sink)).join().unwrap();
+    assert!((0..6).all(|id| ledger.times_dropped(id) == 1));
 }
