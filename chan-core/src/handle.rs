@@ -17,7 +17,7 @@ use std::ptr::{self, NonNull};
 
 use crate::capability::{Capability, Gone, Handles};
 use crate::hchan::Hchan;
-use crate::header::{Birth, Manners, UNBOUNDED};
+use crate::header::{Birth, Header, Manners, UNBOUNDED};
 use crate::registry::HeaderRef;
 use crate::watch;
 
@@ -238,15 +238,17 @@ impl<T, const CAN: u8> Drop for Handle<T, CAN> {
         struct Leave<T>(NonNull<Hchan<T>>, usize);
         impl<T> Drop for Leave<T> {
             fn drop(&mut self) {
-                // SAFETY: our sides have not left yet, so it is alive.
-                if unsafe { self.0.as_ref() }.header().leave(self.1) {
+                // SAFETY: our sides have gone, and leave once, here.
+                if unsafe { Header::leave(self.0.cast(), self.1) } {
                     // SAFETY: the last side, which leaves once.
                     unsafe { Hchan::destroy(self.0) };
                 }
             }
         }
 
-        let gone = self.chan().header().remove_handle(capability(CAN));
+        // SAFETY: counted in when it was made. What is used after is used only
+        // if a side went with it, which has not left.
+        let gone = unsafe { Header::remove_handle(self.0.cast(), capability(CAN)) };
         let sides = usize::from(gone.senders) + usize::from(gone.receivers);
         if sides > 0 {
             let _leave = Leave(self.0, sides);

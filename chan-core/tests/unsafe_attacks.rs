@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use chan_core::select::CaseSet;
-use chan_core::{Chan, Receiver, Sender, bounded};
+use chan_core::{Builder, Chan, Receiver, Sender, bounded};
 use common::hooked::{ON_CLONE, hooked, on};
 use common::{Item, Ledger, poll_box, until};
 
@@ -272,4 +272,125 @@ fn streams_and_sinks_that_own_the_last_handle_end_in_a_call() {
     assert!(sink.close().now_or_never().is_none(), "it waits for room");
     thread::spawn(move || end(sink)).join().unwrap();
     assert!((0..6).all(|id| ledger.times_dropped(id) == 1));
+}
+
+// ---- Elements of every form, in every slot. ----
+
+/// Through each place where a value can lie: the ring, a block, the frame of a
+/// thread, a future that is polled, dropped or moved on, a select, a set.
+fn through_every_slot<T: Send + PartialEq + std::fmt::Debug>(make: impl Fn() -> T + Sync) {
+    for chan in [Chan::new(1), Builder::new().unbounded().chan()] {
+        assert!(chan.try_send(make()).is_ok());
+        assert_eq!(chan.recv(), Some(make()));
+        let mut receive = Box::pin(chan.recv_async());
+        assert!(poll_box(&mut receive).is_pending());
+        assert!(chan.try_send(make()).is_ok());
+        // Back into a node of its own, and out of it.
+        drop(receive);
+        assert_eq!(chan.recv(), Some(make()));
+    }
+    let chan = Chan::new(0);
+    thread::scope(|s| {
+        s.spawn(|| chan.send(make()));
+        assert_eq!(chan.recv(), Some(make()));
+    });
+    let mut send = Box::pin(chan.send_async(make()));
+    assert!(poll_box(&mut send).is_pending());
+    let mut set = CaseSet::new();
+    set.recv(&chan, |got| got);
+    assert_eq!(set.look(|_| 0), Some(Some(make())));
+    drop(set);
+    assert!(poll_box(&mut send).is_ready());
+    let mut set = CaseSet::new();
+    let key = set.send(&chan, make(), |()| ());
+    assert_eq!(set.look(|_| 0), None);
+    assert_eq!(set.put(key, make()), Ok(Some(make())));
+    assert_eq!(set.take_back(key), Some(make()));
+    assert_eq!(set.put(key, make()), Ok(None));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(set.poll(&mut cx, |_| 0, false).is_pending());
+    assert_eq!(chan.recv(), Some(make()));
+    assert!(set.poll(&mut cx, |_| 0, false).is_ready());
+    assert_eq!(set.take_back(key), None, "it has gone");
+}
+
+#[test]
+fn elements_of_every_form() {
+    #[derive(Debug, PartialEq)]
+    #[repr(align(4096))]
+    struct Page(u8);
+    #[derive(Debug, PartialEq)]
+    #[repr(align(4096))]
+    struct Nothing;
+    through_every_slot(|| ());
+    through_every_slot(|| Nothing);
+    through_every_slot(|| Page(7));
+    through_every_slot(|| vec![String::from("owned")]);
+    through_every_slot(|| [7_u8; 10_000]);
+    through_every_slot(|| Some(&"borrowed"));
+    let text = String::from("borrowed for less than ever");
+    through_every_slot(|| &text);
+}
+
+#[test]
+fn a_key_opens_nothing_but_its_own_case() {
+    let (words, numbers) = (Chan::new(0), Chan::new(0));
+    let mut set = CaseSet::new();
+    let word = set.send(&words, String::from("one"), |()| ());
+    assert!(set.remove(word.into()));
+    // In the place of the other, with a value of another form.
+    let number = set.send(&numbers, 1_u8, |()| ());
+    assert_eq!(word.key().index(), number.key().index());
+    assert_eq!(set.put(word, String::from("two")), Err("two".into()));
+    assert_eq!(set.take_back(word), None);
+    // In the same place of another set.
+    let mut other = CaseSet::new();
+    other.send(&numbers, 2_u8, |()| ());
+    assert_eq!(other.put(word, String::from("three")), Err("three".into()));
+    assert_eq!(other.take_back(number), None);
+    assert_eq!(set.take_back(number), Some(1));
+}
+
+// ---- Re-entrance: what is called while a channel ends. ----
+
+#[test]
+fn a_waker_and_a_value_that_hold_the_last_handles() {
+    /// Drops what it holds when it is woken.
+    struct Holding<T>(Mutex<Option<T>>);
+    impl<T: Send + 'static> Wake for Holding<T> {
+        fn wake(self: Arc<Self>) {
+            let held = self.0.lock().unwrap().take();
+            drop(held);
+        }
+    }
+    struct Cyclic(
+        #[allow(dead_code, reason = "for its drop")] Sender<Cyclic>,
+        Arc<()>,
+    );
+
+    let count = Arc::new(());
+    let (tx, rx) = bounded(4);
+    for _ in 0..3 {
+        assert!(tx.send(Cyclic(tx.clone(), count.clone())).is_ok());
+    }
+    let mut full = Box::pin(async move {
+        let last = tx.clone();
+        let _ = tx.send(Cyclic(tx.clone(), Arc::default()));
+        // Waits for room until nobody can receive.
+        last.send_async(Cyclic(tx, Arc::default())).await.is_err()
+    });
+    let holding = Arc::new(Holding(Mutex::new(Some(rx.clone()))));
+    assert!(poll_with(&mut full, &Waker::from(holding.clone())).is_pending());
+    let first = rx.recv().unwrap();
+    // The sender is in, and has dropped a receiver while it was woken.
+    assert!(holding.0.lock().unwrap().is_none());
+    assert_eq!(rx.receiver_count(), 1);
+    // Drops the values, each with its handle.
+    drop(rx);
+    assert_eq!(Arc::strong_count(&count), 2, "ours, and that of the first");
+    assert_eq!(first.0.sender_count(), 2, "its own, and that of the task");
+    assert_eq!(poll_box(&mut full), Poll::Ready(false));
+    assert_eq!(first.0.sender_count(), 1);
+    drop(first);
+    assert_eq!(Arc::strong_count(&count), 1);
 }
