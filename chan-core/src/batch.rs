@@ -221,9 +221,8 @@ impl<T, F: SendFace<()>> Drop for SendManyFuture<'_, T, F> {
             return;
         };
         // SAFETY: pinned with the future, which ends here; not moved.
-        match unsafe { Pin::new_unchecked(sending) }.give_up() {
-            Ok(Ok(())) => {}
-            Ok(Err(SendError(value))) | Err(value) => self.values.push_front(value),
+        if let Some(value) = unsafe { Pin::new_unchecked(sending) }.take_back() {
+            self.values.push_front(value);
         }
     }
 }

@@ -227,9 +227,19 @@ impl<'a, T, F> RecvCase<'a, T, F> {
 }
 
 impl<T, F> RecvCase<'_, T, F> {
-    /// Makes it ready for another wait.
+    /// Makes it ready for another wait. A result that nobody took, because a
+    /// waker panicked before, goes now: later it would go under a lock.
     pub(crate) fn renew(&mut self) {
         self.waiter = OnceCell::new();
+        self.forget_result();
+    }
+
+    /// Drops what it has got.
+    fn forget_result(&mut self) {
+        if let Got::InSlot = self.got.replace(Got::Nothing) {
+            // SAFETY: moved in, never taken.
+            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
+        }
     }
 
     /// Remembers what a look has brought, if it has.
@@ -327,10 +337,7 @@ impl<T, F> Erased for RecvCase<'_, T, F> {
 
 impl<T, F> Drop for RecvCase<'_, T, F> {
     fn drop(&mut self) {
-        if let Got::InSlot = self.got.replace(Got::Nothing) {
-            // SAFETY: moved in, never taken.
-            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
-        }
+        self.forget_result();
     }
 }
 
@@ -452,14 +459,14 @@ impl<'a, T, F> SendCase<'a, T, F> {
         }
     }
 
-    /// The value of a case that did not win.
+    /// The value, if it has not gone.
     ///
     /// # Safety
     ///
     /// Its wait is over, or has not begun.
-    pub(crate) unsafe fn disarm(&self) -> T {
+    pub(crate) unsafe fn disarm(&self) -> Option<T> {
         // SAFETY: the caller's promise.
-        unsafe { self.offer.take_out() }.expect("it was not sent")
+        unsafe { self.offer.take_out() }
     }
 
     /// What it has to send.

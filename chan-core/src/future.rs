@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use crate::case::{RecvCase, SendCase};
 use crate::case_list::{Cons, End, Won};
-use crate::face::{RecvFace, SendFace};
+use crate::error::SendError;
+use crate::face::{RecvFace, RustFace, SendFace};
 use crate::selection::Selection;
 
 /// Receives a value; made by [`Receiver::recv_async`](crate::Receiver::recv_async)
@@ -115,9 +116,27 @@ impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
         let mut selection = self.selection();
         match selection.as_mut().give_up() {
             Some(Won::This(result)) => Ok(result),
-            // SAFETY: that was the end of the wait, and it has not won.
-            None => Err(unsafe { selection.cases().1.disarm() }),
+            None => {
+                // SAFETY: that was the end of the wait.
+                let value = unsafe { selection.cases().1.disarm() };
+                Err(value.expect("it has not won"))
+            }
         }
+    }
+}
+
+impl<T> SendFuture<'_, T, RustFace> {
+    /// Ends it in whatever state it is: the value, if it has not gone. It does
+    /// not send what it has not tried to send, so nothing foreign is called.
+    pub(crate) fn take_back(self: Pin<&mut Self>) -> Option<T> {
+        let mut selection = self.selection();
+        if selection.is_parked()
+            && let Some(Won::This(sent)) = selection.as_mut().give_up()
+        {
+            return sent.err().map(SendError::into_inner);
+        }
+        // SAFETY: no wait has begun, or it is over.
+        unsafe { selection.cases().1.disarm() }
     }
 }
 

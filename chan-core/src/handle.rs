@@ -11,12 +11,13 @@
 //! | last handle | the channel ends | the channel ends |
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 
 use crate::capability::{Capability, Gone, Handles};
 use crate::hchan::Hchan;
-use crate::header::{Birth, Manners, UNBOUNDED};
+use crate::header::{Birth, Header, Manners, UNBOUNDED};
 use crate::registry::HeaderRef;
 use crate::watch;
 
@@ -122,6 +123,59 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     }
 }
 
+/// A borrow of a channel beside the handle that keeps it alive, in one value.
+///
+/// A pointer, not a reference: a reference in an argument promises that what
+/// it refers to is there until the call ends, and the call may be the drop of
+/// the value, with the handle and the channel.
+pub(crate) struct Lease<'a, T> {
+    chan: NonNull<Hchan<T>>,
+    borrow: PhantomData<&'a Hchan<T>>,
+}
+
+// SAFETY: it stands for a reference to a channel, which is Sync as `T: Send`.
+unsafe impl<T: Send> Send for Lease<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Lease<'_, T> {}
+
+impl<T> Clone for Lease<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Lease<'_, T> {}
+
+impl<'a, T> Lease<'a, T> {
+    /// Of a channel that somebody else keeps alive.
+    pub(crate) fn of(chan: &'a Hchan<T>) -> Self {
+        Lease {
+            chan: NonNull::from(chan),
+            borrow: PhantomData,
+        }
+    }
+
+    /// The channel.
+    pub(crate) fn chan(self) -> &'a Hchan<T> {
+        // SAFETY: borrowed for `'a`, or alive by the promise to `lease`.
+        unsafe { self.chan.as_ref() }
+    }
+}
+
+impl<T, const CAN: u8> Handle<T, CAN> {
+    /// A borrow that is as long as this handle, whatever its type says.
+    ///
+    /// # Safety
+    ///
+    /// Neither it nor a reference from it is used when this handle has gone.
+    pub(crate) unsafe fn lease<'a>(&self) -> Lease<'a, T> {
+        Lease {
+            chan: self.0,
+            borrow: PhantomData,
+        }
+    }
+}
+
 /// Knows a channel and keeps its header's memory, nothing else.
 ///
 /// The pointer may be used as a channel's only through a handle that
@@ -184,15 +238,17 @@ impl<T, const CAN: u8> Drop for Handle<T, CAN> {
         struct Leave<T>(NonNull<Hchan<T>>, usize);
         impl<T> Drop for Leave<T> {
             fn drop(&mut self) {
-                // SAFETY: our sides have not left yet, so it is alive.
-                if unsafe { self.0.as_ref() }.header().leave(self.1) {
+                // SAFETY: our sides have gone, and leave once, here.
+                if unsafe { Header::leave(self.0.cast(), self.1) } {
                     // SAFETY: the last side, which leaves once.
                     unsafe { Hchan::destroy(self.0) };
                 }
             }
         }
 
-        let gone = self.chan().header().remove_handle(capability(CAN));
+        // SAFETY: counted in when it was made. What is used after is used only
+        // if a side went with it, which has not left.
+        let gone = unsafe { Header::remove_handle(self.0.cast(), capability(CAN)) };
         let sides = usize::from(gone.senders) + usize::from(gone.receivers);
         if sides > 0 {
             let _leave = Leave(self.0, sides);

@@ -315,9 +315,19 @@ impl Header {
     }
 
     /// Counts a handle out; the sides that went with it.
+    ///
+    /// A pointer, not a reference, here and in [`Header::leave`]: others may
+    /// end the channel before this returns.
+    ///
+    /// # Safety
+    ///
+    /// The handle is counted in, and not used after but for the sides that
+    /// went with it.
     #[inline]
-    pub(crate) fn remove_handle(&self, can: Capability) -> Gone {
-        let word = self.handles.fetch_sub(can.0, Ordering::AcqRel);
+    pub(crate) unsafe fn remove_handle(this: NonNull<Header>, can: Capability) -> Gone {
+        // SAFETY: a handle that is counted in keeps it alive.
+        let handles = unsafe { &(*this.as_ptr()).handles };
+        let word = handles.fetch_sub(can.0, Ordering::AcqRel);
         let before = Handles::unpack(word);
         let after = Handles::unpack(word - can.0);
         Gone {
@@ -328,12 +338,19 @@ impl Header {
     }
 
     /// Gives up `sides` sides; true for the last, who destroys.
-    pub(crate) fn leave(&self, sides: usize) -> bool {
-        if self.sides.fetch_sub(sides, Ordering::Release) != sides {
+    ///
+    /// # Safety
+    ///
+    /// These sides have gone, and have not left. Only the last uses the
+    /// channel after.
+    pub(crate) unsafe fn leave(this: NonNull<Header>, sides: usize) -> bool {
+        // SAFETY: a side that has not left keeps it alive.
+        let count = unsafe { &(*this.as_ptr()).sides };
+        if count.fetch_sub(sides, Ordering::Release) != sides {
             return false;
         }
         // Acquire pairs with the Release of the other side.
-        self.sides.load(Ordering::Acquire);
+        count.load(Ordering::Acquire);
         true
     }
 

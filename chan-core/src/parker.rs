@@ -36,6 +36,7 @@
 //! Not here: queues ([`crate::waitq`]), channels, futures; how long a thread
 //! looks before it parks ([`crate::spin`]).
 
+use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 use std::time::Instant;
@@ -63,6 +64,9 @@ pub(crate) struct Party {
     select: bool,
     has_deadline: bool,
     who: Who,
+    /// Who moves a box of it (with a case set) must not claim to be alone with
+    /// what is in the box: those who complete the wait point to it.
+    _pinned: PhantomPinned,
 }
 
 enum Who {
@@ -103,6 +107,7 @@ impl Party {
             select,
             has_deadline,
             who,
+            _pinned: PhantomPinned,
         }
     }
 

@@ -199,6 +199,11 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         Some(this.cases.take(won?.into()))
     }
 
+    /// Whether it waits.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.stage.get() == Stage::Parked
+    }
+
     /// The cases.
     pub(crate) fn cases(&self) -> &L {
         &self.cases

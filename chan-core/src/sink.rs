@@ -17,7 +17,7 @@ use crate::coop;
 use crate::error::SendError;
 use crate::face::{GoFace, RustFace, SendFace};
 use crate::future::SendFuture;
-use crate::handle::{Handle, TX};
+use crate::handle::{Handle, Lease, TX};
 use crate::hchan::{Hchan, Sent};
 use crate::sender::Sender;
 use crate::waitq::Site;
@@ -58,7 +58,7 @@ pub struct SendSink<'a, T, F: SendFace<T>> {
     send: Option<Pin<Box<SendFuture<'a, T, F>>>>,
     sending: bool,
     closed: bool,
-    chan: Option<&'a Hchan<T>>,
+    chan: Option<Lease<'a, T>>,
     site: Site,
     /// Keeps `chan` alive, if nobody else does.
     owner: Option<Handle<T, TX>>,
@@ -94,27 +94,27 @@ impl<'a, T, F: SendFace<T>> SendSink<'a, T, F> {
             send: None,
             sending: false,
             closed: false,
-            chan,
+            chan: chan.map(Lease::of),
             site,
             owner: None,
         }
     }
 
     fn owned(owner: Option<Handle<T, TX>>, site: Site) -> Self {
-        let chan = owner.as_ref().map(Handle::chan);
-        // SAFETY: as for a stream: the handle keeps the channel alive at its
-        // address, lives in the sink behind everything that uses the
-        // reference, and `'a` is not longer than `T` lives.
-        let chan = chan.map(|chan| unsafe { &*std::ptr::from_ref(chan) });
+        // SAFETY: as for a stream: the handle lives in the sink, behind
+        // everything that uses the lease, and `'a` is not longer than `T`
+        // lives.
+        let chan = owner.as_ref().map(|owner| unsafe { owner.lease() });
         SendSink {
+            chan,
             owner,
-            ..SendSink::borrowed(chan, site)
+            ..SendSink::borrowed(None, site)
         }
     }
 
     /// Has a value wait for room.
     fn arm(&mut self, value: T) {
-        let send = SendFuture::new(SendCase::new(self.chan, value, self.site));
+        let send = SendFuture::new(SendCase::new(self.chan.map(Lease::chan), value, self.site));
         match &mut self.send {
             Some(slot) => slot.set(send),
             None => self.send = Some(Box::pin(send)),
@@ -138,7 +138,7 @@ impl<T, F: SinkFace<T>> Sink<T> for SendSink<'_, T, F> {
         assert!(!this.closed, "a sink that was closed takes no more values");
         assert!(!this.sending, "a sink takes a value when it is ready");
         let sent = match this.chan {
-            Some(chan) => chan.try_send(value),
+            Some(lease) => lease.chan().try_send(value),
             None => Sent::Full(value),
         };
         match sent {

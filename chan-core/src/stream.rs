@@ -17,7 +17,7 @@ use crate::chan::{Chan, RecvChan};
 use crate::coop;
 use crate::face::RustFace;
 use crate::future::RecvFuture;
-use crate::handle::{Handle, RX};
+use crate::handle::{Handle, Lease, RX};
 use crate::hchan::{Hchan, Received};
 use crate::receiver::Receiver;
 use crate::waitq::Site;
@@ -48,7 +48,7 @@ pub struct RecvStream<'a, T> {
     wait: Option<Pin<Box<RecvFuture<'a, T, RustFace>>>>,
     waiting: bool,
     ended: bool,
-    chan: Option<&'a Hchan<T>>,
+    chan: Option<Lease<'a, T>>,
     site: Site,
     /// Keeps `chan` alive, if nobody else does; for its drop.
     _owner: Option<Handle<T, RX>>,
@@ -60,21 +60,21 @@ impl<'a, T> RecvStream<'a, T> {
             wait: None,
             waiting: false,
             ended: false,
-            chan,
+            chan: chan.map(Lease::of),
             site,
             _owner: None,
         }
     }
 
     fn owned(owner: Option<Handle<T, RX>>, site: Site) -> Self {
-        let chan = owner.as_ref().map(Handle::chan);
-        // SAFETY: the handle keeps the channel alive at its address. It lives
-        // in the stream, behind everything that uses the reference, which
-        // never leaves the stream. `'a` is not longer than `T` lives.
-        let chan = chan.map(|chan| unsafe { &*std::ptr::from_ref(chan) });
+        // SAFETY: the handle lives in the stream, behind everything that uses
+        // the lease, which never leaves the stream. `'a` is not longer than
+        // `T` lives.
+        let chan = owner.as_ref().map(|owner| unsafe { owner.lease() });
         RecvStream {
+            chan,
             _owner: owner,
-            ..RecvStream::borrowed(chan, site)
+            ..RecvStream::borrowed(None, site)
         }
     }
 
@@ -109,10 +109,10 @@ impl<T> Stream for RecvStream<'_, T> {
             if coop::must_yield(cx) {
                 return Poll::Pending;
             }
-            if let Some(answer) = this.chan.and_then(|chan| this.look(chan)) {
+            if let Some(answer) = this.chan.and_then(|chan| this.look(chan.chan())) {
                 return Poll::Ready(answer);
             }
-            let receive = RecvFuture::new(RecvCase::new(this.chan, this.site));
+            let receive = RecvFuture::new(RecvCase::new(this.chan.map(Lease::chan), this.site));
             match &mut this.wait {
                 Some(wait) => wait.set(receive),
                 None => this.wait = Some(Box::pin(receive)),

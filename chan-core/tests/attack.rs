@@ -6,18 +6,18 @@
 
 mod common;
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe, panic_any};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use chan_core::observe::{self, Channel};
 use chan_core::{Builder, Chan, Receiver, bounded};
+use common::hooked::{ON_CLONE, ON_DROP, hooked, on};
 use common::{Counting, Ledger, block_on, poll_box, until, until_parked, watched};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -120,40 +120,6 @@ fn a_close_that_wakes_tasks_that_close_and_drop() {
         assert_eq!(*task.done.lock().unwrap(), [true]);
     }
     assert_eq!((tx.receiver_count(), tx.sender_count()), (0, 1));
-}
-
-/// What a waker is to do, once.
-type Hook = thread::LocalKey<RefCell<Option<Box<dyn FnOnce()>>>>;
-
-thread_local! {
-    /// What the next clone, and the next drop, of a [`hooked`] waker does.
-    static ON_CLONE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
-    static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
-}
-
-/// A waker whose clone and drop run what the test has put there.
-fn hooked() -> Waker {
-    fn run(hook: &'static Hook) {
-        let hook = hook.with_borrow_mut(Option::take);
-        if let Some(hook) = hook {
-            hook();
-        }
-    }
-    static TABLE: RawWakerVTable = RawWakerVTable::new(
-        |_| {
-            run(&ON_CLONE);
-            RawWaker::new(std::ptr::null(), &TABLE)
-        },
-        |_| run(&ON_DROP),
-        |_| {},
-        |_| run(&ON_DROP),
-    );
-    // SAFETY: the functions do not use the pointer; any thread may call them.
-    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
-}
-
-fn on(hook: &'static Hook, f: impl FnOnce() + 'static) {
-    hook.with_borrow_mut(|slot| *slot = Some(Box::new(f)));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod hooked;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
