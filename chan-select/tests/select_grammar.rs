@@ -325,3 +325,17 @@ fn sixty_cases_compile() {
     let (value, ten) = of_sixty!(0 1 2 3 4 5);
     assert!(value == Some(1) && ten < 6);
 }
+
+/// A select that another macro writes has bodies which that has already read.
+#[test]
+fn bodies_may_be_expressions_of_another_macro() {
+    macro_rules! value_or {
+        ($chan:expr, $value:ident => $some:expr, $none:expr) => {
+            select! { recv($chan) -> $value => $some, default => $none }
+        };
+    }
+    let chan = Chan::new(1);
+    assert_eq!(value_or!(chan, value => value, Some(-1)), Some(-1));
+    chan.send(1);
+    assert_eq!(value_or!(chan, value => { value }, { Some(-1) }), Some(1));
+}
