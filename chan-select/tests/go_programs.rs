@@ -1,0 +1,91 @@
+//! Go's own programs that select, told anew from what they check: each is
+//! written once and runs on threads, on tokio with many threads and with one,
+//! and on a minimal executor. With `Chan` in [`threads`] and its neighbours;
+//! with `Sender` and `Receiver`, as far as it does not panic and has no nil,
+//! in [`rust_manners`].
+//!
+//! The worlds are those of chan-core's programs. Go's name is the test's; what
+//! has no counterpart stands in docs/go-parity.md.
+#![cfg(not(loom))]
+
+#[path = "go_programs/choose.rs"]
+mod choose;
+#[path = "../../chan-core/tests/common/mod.rs"]
+mod common;
+#[path = "go_programs/exactly_once.rs"]
+mod exactly_once;
+#[path = "../../chan-core/tests/go_programs/executor.rs"]
+mod executor;
+#[path = "support/mod.rs"]
+mod support;
+#[allow(dead_code, reason = "chan-core's programs use all of it")]
+#[path = "../../chan-core/tests/go_programs/worlds.rs"]
+mod worlds;
+
+/// A test for each of the programs, in one world.
+macro_rules! tests {
+    ($world:ty, $manners:ident, $($file:ident::$program:ident)+) => {
+        use crate::worlds::World;
+        $(
+            #[test]
+            fn $program() {
+                <$world>::run(crate::worlds::Manners::$manners, crate::$file::$program);
+            }
+        )+
+    };
+}
+
+/// The programs of all manners.
+macro_rules! programs {
+    ($world:ty, $manners:ident $(, $more:ident::$program:ident)*) => {
+        tests! { $world, $manners,
+            exactly_once::go_doubleselect
+            exactly_once::go_select_stress
+            exactly_once::go_self_select
+            exactly_once::go_nonblock_select_race
+            exactly_once::go_nonblock_select_race_2
+            $($more::$program)*
+        }
+    };
+}
+
+/// The same, and those that look at panics and at nil.
+macro_rules! go_programs {
+    ($world:ty) => {
+        programs! { $world, Go }
+    };
+}
+
+mod threads {
+    go_programs!(crate::worlds::Threads);
+}
+
+mod tokio_many {
+    go_programs!(crate::worlds::Tokio<2>);
+}
+
+mod tokio_one {
+    go_programs!(crate::worlds::Tokio<0>);
+}
+
+mod minimal {
+    go_programs!(crate::worlds::Minimal);
+}
+
+mod rust_manners {
+    mod threads {
+        programs!(crate::worlds::Threads, Rust);
+    }
+
+    mod tokio_many {
+        programs!(crate::worlds::Tokio<2>, Rust);
+    }
+
+    mod tokio_one {
+        programs!(crate::worlds::Tokio<0>, Rust);
+    }
+
+    mod minimal {
+        programs!(crate::worlds::Minimal, Rust);
+    }
+}
