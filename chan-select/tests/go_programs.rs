@@ -16,6 +16,8 @@ mod common;
 mod exactly_once;
 #[path = "../../chan-core/tests/go_programs/executor.rs"]
 mod executor;
+#[path = "go_programs/fairness.rs"]
+mod fairness;
 #[path = "support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "chan-core's programs use all of it")]
@@ -44,6 +46,13 @@ macro_rules! programs {
             exactly_once::go_self_select
             exactly_once::go_nonblock_select_race
             exactly_once::go_nonblock_select_race_2
+            fairness::go_select_fairness
+            fairness::go_pseudo_random_send
+            fairness::go_select_duplicate_channel
+            fairness::fairness_of_select_behind_dead_cases
+            fairness::fairness_of_selects_that_wait
+            fairness::fairness_counts_cases_not_channels
+            fairness::fairness_of_sends_by_select
             $($more::$program)*
         }
     };
