@@ -18,6 +18,8 @@ mod exactly_once;
 mod executor;
 #[path = "go_programs/fairness.rs"]
 mod fairness;
+#[path = "go_programs/small.rs"]
+mod small;
 #[path = "support/mod.rs"]
 mod support;
 #[allow(dead_code, reason = "chan-core's programs use all of it")]
@@ -53,6 +55,13 @@ macro_rules! programs {
             fairness::fairness_of_selects_that_wait
             fairness::fairness_counts_cases_not_channels
             fairness::fairness_of_sends_by_select
+            small::go_select
+            small::go_select4
+            small::go_select6
+            small::go_select7
+            small::go_select8
+            small::go_nonblock
+            small::go_chanlinear
             $($more::$program)*
         }
     };
