@@ -8,6 +8,8 @@
 //! has no counterpart stands in docs/go-parity.md.
 #![cfg(not(loom))]
 
+#[path = "go_programs/blocking.rs"]
+mod blocking;
 #[path = "go_programs/choose.rs"]
 mod choose;
 #[path = "../../chan-core/tests/common/mod.rs"]
@@ -51,10 +53,10 @@ macro_rules! programs {
             fairness::go_select_fairness
             fairness::go_pseudo_random_send
             fairness::go_select_duplicate_channel
-            fairness::fairness_of_select_behind_dead_cases
-            fairness::fairness_of_selects_that_wait
-            fairness::fairness_counts_cases_not_channels
-            fairness::fairness_of_sends_by_select
+            fairness::rule_49_dead_cases_do_not_skew_select
+            fairness::rule_48_selects_that_wait_are_fair
+            fairness::rule_56_cases_count_not_channels
+            fairness::rule_48_sends_have_their_share
             small::go_select
             small::go_select4
             small::go_select6
@@ -70,7 +72,10 @@ macro_rules! programs {
 /// The same, and those that look at panics and at nil.
 macro_rules! go_programs {
     ($world:ty) => {
-        programs! { $world, Go }
+        programs! { $world, Go,
+            blocking::go_select3,
+            blocking::go_closedchan
+        }
     };
 }
 

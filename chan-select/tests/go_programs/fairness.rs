@@ -62,7 +62,7 @@ pub(crate) async fn go_select_fairness<W: World>(w: W) {
 }
 
 /// The same by `Select`, with more dead cases between.
-pub(crate) async fn fairness_of_select_behind_dead_cases<W: World>(w: W) {
+pub(crate) async fn rule_49_dead_cases_do_not_skew_select<W: World>(w: W) {
     let dead = w.chan(0);
     let (c1, c2) = (full_of(&w, 1, TRIALS).await, full_of(&w, 2, TRIALS).await);
     let mut select = Select::new();
@@ -79,7 +79,7 @@ pub(crate) async fn fairness_of_select_behind_dead_cases<W: World>(w: W) {
 /// A select that is known to wait, on two dead channels and two cases of one
 /// that somebody sends to: it queues in a random order, and each of the two
 /// is served as often.
-pub(crate) async fn fairness_of_selects_that_wait<W: World>(w: W) {
+pub(crate) async fn rule_48_selects_that_wait_are_fair<W: World>(w: W) {
     let trials = sized(1000, TRIALS);
     let (dead, dead_too) = (w.chan::<()>(0), w.chan::<()>(0));
     let (chan, seen) = w.watched(0);
@@ -135,7 +135,7 @@ pub(crate) async fn go_pseudo_random_send<W: World>(w: W) {
 }
 
 /// Each case of one channel counts: two of three that are ready.
-pub(crate) async fn fairness_counts_cases_not_channels<W: World>(w: W) {
+pub(crate) async fn rule_56_cases_count_not_channels<W: World>(w: W) {
     let (twice, once) = (full_of(&w, 1, TRIALS).await, full_of(&w, 2, TRIALS).await);
     let (mut hits, mut by_first) = (0, 0);
     for _ in 0..TRIALS {
@@ -186,7 +186,7 @@ pub(crate) async fn go_select_duplicate_channel<W: World>(w: W) {
 }
 
 /// Sends of one `Select` have their share as well, and each sends what it has.
-pub(crate) async fn fairness_of_sends_by_select<W: World>(w: W) {
+pub(crate) async fn rule_48_sends_have_their_share<W: World>(w: W) {
     let (dead, chan) = (w.chan(0), w.chan(TRIALS));
     let mut select = Select::new();
     add_recv(&mut select, &dead, |_: Option<()>| {
