@@ -259,12 +259,14 @@ macro_rules! __select {
         $crate::__select!(@match won $bodies $body)
     }};
 
+    // A body that is a block stands in a block of ours, which is no reason for
+    // the compiler to call its braces unnecessary.
     (@match $won:ident [$({ [$($result:tt)*] $body:tt })*]) => {
-        match $won { $( $($result)* => $body )* }
+        match $won { $( #[allow(unused_braces)] $($result)* => $body )* }
     };
     (@match $won:ident [$({ [$($result:tt)*] $body:tt })*] $default:expr) => {
         match $won {
-            $( ::core::option::Option::Some($($result)*) => $body )*
+            $( #[allow(unused_braces)] ::core::option::Option::Some($($result)*) => $body )*
             ::core::option::Option::None => $default,
         }
     };

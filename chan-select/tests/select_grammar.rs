@@ -339,3 +339,17 @@ fn bodies_may_be_expressions_of_another_macro() {
     chan.send(1);
     assert_eq!(value_or!(chan, value => { value }, { Some(-1) }), Some(1));
 }
+
+#[test]
+#[deny(unused_braces)]
+fn bodies_may_have_braces_without_need() {
+    let chan = Chan::<u8>::new(0);
+    chan.close();
+    let is_end = |value: Option<u8>| value.is_none();
+    assert!(select! { recv(chan) -> value => { is_end(value) } });
+    assert!(select! {
+        recv(chan) -> value => { is_end(value) }
+        recv(chan) -> value => { is_end(value) },
+        default(Duration::MAX) => { is_end(Some(1)) }
+    });
+}
