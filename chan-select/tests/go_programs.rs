@@ -20,6 +20,10 @@ mod exactly_once;
 mod executor;
 #[path = "go_programs/fairness.rs"]
 mod fairness;
+#[path = "go_programs/forms.rs"]
+mod forms;
+#[path = "go_programs/rules.rs"]
+mod rules;
 #[path = "go_programs/small.rs"]
 mod small;
 #[path = "support/mod.rs"]
@@ -64,6 +68,17 @@ macro_rules! programs {
             small::go_select8
             small::go_nonblock
             small::go_chanlinear
+            rules::rule_46_nothing_is_evaluated_again_after_the_wait
+            rules::rule_47_a_loser_is_not_run_after_the_wait
+            rules::rule_50_default_exactly_if_nothing_can_go_on
+            rules::rule_51_it_waits_until_one_can_go_on
+            rules::rule_52_a_case_is_switched_off_by_nil
+            rules::rule_54_a_closed_receive_competes
+            rules::rule_58_a_case_tries_in_the_order_of_its_operation
+            rules::rule_59_of_two_that_come_one_meets_the_select
+            rules::rule_60_the_winner_is_told_what_happened
+            rules::rule_62_nobody_is_left_in_a_queue
+            rules::rule_64_one_case_is_the_plain_operation
             $($more::$program)*
         }
     };
@@ -74,7 +89,11 @@ macro_rules! go_programs {
     ($world:ty) => {
         programs! { $world, Go,
             blocking::go_select3,
-            blocking::go_closedchan
+            blocking::go_closedchan,
+            forms::go_select5,
+            rules::rule_53_a_select_of_nothing_is_seen,
+            rules::rule_55_a_closed_send_panics_if_it_is_chosen,
+            rules::rule_55_a_close_ends_a_select_that_waits
         }
     };
 }
