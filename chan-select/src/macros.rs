@@ -180,9 +180,11 @@ macro_rules! __select {
         ))
     };
 
-    // ---- The body of a case: a block, or an expression and a comma. ----
+    // ---- The body of a case: an expression and a comma, or a block. ----
+    // In this order: what another macro took for an expression cannot be tried
+    // as a block, which would be an error instead of another rule.
     (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
-        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:block $(, $($rest:tt)*)?) => {
+        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:expr $(, $($rest:tt)*)?) => {
         $crate::__select!(@case $kind
             [$crate::internal::Cons($($list)*, $($case)*)]
             [
@@ -207,35 +209,18 @@ macro_rules! __select {
             ]
             [$($count)* + 1] $first $default $($rest)+)
     };
-    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
-        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:expr $(, $($rest:tt)*)?) => {
-        $crate::__select!(@case $kind
-            [$crate::internal::Cons($($list)*, $($case)*)]
-            [
-                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
-                { [$crate::internal::Won::This(result)] {
-                    let ($result) = $crate::internal::own(result);
-                    $body
-                } }
-            ]
-            [$($count)* + 1] $first $default $($($rest)*)?)
-    };
     (@body $($rest:tt)*) => {
         compile_error!("select: after `=>` stands a body: a block, or an expression with a comma behind it")
     };
 
     // ---- The body of the default. ----
     (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
-        $body:block $(, $($rest:tt)*)?) => {
+        $body:expr $(, $($rest:tt)*)?) => {
         $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($($rest)*)?)
     };
     (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
         $body:block $($rest:tt)+) => {
         $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($rest)+)
-    };
-    (@default_body $kind:tt $list:tt $bodies:tt $count:tt $first:tt [$when:ident]
-        $body:expr $(, $($rest:tt)*)?) => {
-        $crate::__select!(@case $kind $list $bodies $count $first [$when $body] $($($rest)*)?)
     };
     (@default_body $($rest:tt)*) => {
         compile_error!("select: after `default =>` stands a body: a block, or an expression with a comma behind it")
@@ -274,12 +259,14 @@ macro_rules! __select {
         $crate::__select!(@match won $bodies $body)
     }};
 
+    // A body that is a block stands in a block of ours, which is no reason for
+    // the compiler to call its braces unnecessary.
     (@match $won:ident [$({ [$($result:tt)*] $body:tt })*]) => {
-        match $won { $( $($result)* => $body )* }
+        match $won { $( #[allow(unused_braces)] $($result)* => $body )* }
     };
     (@match $won:ident [$({ [$($result:tt)*] $body:tt })*] $default:expr) => {
         match $won {
-            $( ::core::option::Option::Some($($result)*) => $body )*
+            $( #[allow(unused_braces)] ::core::option::Option::Some($($result)*) => $body )*
             ::core::option::Option::None => $default,
         }
     };

@@ -325,3 +325,31 @@ fn sixty_cases_compile() {
     let (value, ten) = of_sixty!(0 1 2 3 4 5);
     assert!(value == Some(1) && ten < 6);
 }
+
+/// A select that another macro writes has bodies which that has already read.
+#[test]
+fn bodies_may_be_expressions_of_another_macro() {
+    macro_rules! value_or {
+        ($chan:expr, $value:ident => $some:expr, $none:expr) => {
+            select! { recv($chan) -> $value => $some, default => $none }
+        };
+    }
+    let chan = Chan::new(1);
+    assert_eq!(value_or!(chan, value => value, Some(-1)), Some(-1));
+    chan.send(1);
+    assert_eq!(value_or!(chan, value => { value }, { Some(-1) }), Some(1));
+}
+
+#[test]
+#[deny(unused_braces)]
+fn bodies_may_have_braces_without_need() {
+    let chan = Chan::<u8>::new(0);
+    chan.close();
+    let is_end = |value: Option<u8>| value.is_none();
+    assert!(select! { recv(chan) -> value => { is_end(value) } });
+    assert!(select! {
+        recv(chan) -> value => { is_end(value) }
+        recv(chan) -> value => { is_end(value) },
+        default(Duration::MAX) => { is_end(Some(1)) }
+    });
+}

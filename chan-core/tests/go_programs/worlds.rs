@@ -249,11 +249,12 @@ impl World for Minimal {
 /// A channel of a program. Its `send` and `recv` are async in name; on
 /// threads they block inside, and are ready at once.
 pub(crate) struct Ch<W, T> {
-    ends: Ends<T>,
+    pub(crate) ends: Ends<T>,
     world: PhantomData<fn() -> W>,
 }
 
-enum Ends<T> {
+/// The handles of a channel. chan-select's programs arm them in its selects.
+pub(crate) enum Ends<T> {
     Go(Chan<T>),
     Views(SendChan<T>, RecvChan<T>),
     Rust(Sender<T>, Receiver<T>),
