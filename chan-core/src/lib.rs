@@ -132,6 +132,8 @@ mod permit;
 mod weak;
 
 #[cfg(feature = "futures")]
+mod lease;
+#[cfg(feature = "futures")]
 mod sink;
 #[cfg(feature = "futures")]
 mod stream;

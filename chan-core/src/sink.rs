@@ -17,8 +17,9 @@ use crate::coop;
 use crate::error::SendError;
 use crate::face::{GoFace, RustFace, SendFace};
 use crate::future::SendFuture;
-use crate::handle::{Handle, Lease, TX};
+use crate::handle::{Handle, TX};
 use crate::hchan::{Hchan, Sent};
+use crate::lease::Lease;
 use crate::sender::Sender;
 use crate::waitq::Site;
 

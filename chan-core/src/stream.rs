@@ -17,8 +17,9 @@ use crate::chan::{Chan, RecvChan};
 use crate::coop;
 use crate::face::RustFace;
 use crate::future::RecvFuture;
-use crate::handle::{Handle, Lease, RX};
+use crate::handle::{Handle, RX};
 use crate::hchan::{Hchan, Received};
+use crate::lease::Lease;
 use crate::receiver::Receiver;
 use crate::waitq::Site;
 

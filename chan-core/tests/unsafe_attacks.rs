@@ -364,8 +364,8 @@ fn a_waker_and_a_value_that_hold_the_last_handles() {
         }
     }
     struct Cyclic(
-        #[allow(dead_code, reason = "for its drop")] Sender<Cyclic>,
-        Arc<()>,
+        Sender<Cyclic>,
+        #[allow(dead_code, reason = "for its drop")] Arc<()>,
     );
 
     let count = Arc::new(());
