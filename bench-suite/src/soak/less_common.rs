@@ -1,6 +1,11 @@
 //! What else the ends of a channel can do, of either face: permits, batches,
 //! sends that make room, waits for the close, weak handles.
 
+#![expect(
+    clippy::let_unit_value,
+    reason = "of the two manners, one says something and the other nothing"
+)]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -51,9 +56,6 @@ impl<'a, E> Granted<'a> for Result<Permit<'a, Token>, E> {
     }
 }
 
-/// What the two manners say is of no interest here.
-fn whatever<T>(_: T) {}
-
 impl Tx {
     /// Whether there is room that can be promised.
     pub(crate) fn has_buffer(&self) -> bool {
@@ -98,15 +100,15 @@ impl Tx {
 
     /// What is left when it comes back was not sent: the channel is closed.
     pub(crate) fn send_many(&self, values: &mut VecDeque<Token>) {
-        with_tx!(self, tx => whatever(tx.send_many(values)));
+        with_tx!(self, tx => { let _ = tx.send_many(values); });
     }
 
     pub(crate) fn try_send_many(&self, values: &mut VecDeque<Token>) {
-        with_tx!(self, tx => whatever(tx.try_send_many(values)));
+        with_tx!(self, tx => { let _ = tx.try_send_many(values); });
     }
 
     pub(crate) async fn send_many_async(&self, values: &mut VecDeque<Token>) {
-        with_tx!(self, tx => whatever(tx.send_many_async(values).await));
+        with_tx!(self, tx => { let _ = tx.send_many_async(values).await; });
     }
 
     pub(crate) async fn closed(&self) {
@@ -141,7 +143,7 @@ impl Rx {
     }
 
     pub(crate) fn try_recv_many(&self, values: &mut Vec<Token>, max: usize) {
-        with_rx!(self, rx => whatever(rx.try_recv_many(values, max)));
+        with_rx!(self, rx => { let _ = rx.try_recv_many(values, max); });
     }
 
     pub(crate) async fn recv_many_async(&self, values: &mut Vec<Token>, max: usize) -> usize {
