@@ -1,11 +1,13 @@
 //! `soak`: rounds of everything at once, for as long as one likes.
 //!
-//! Each round makes a channel of either face, lets threads and tasks send and
-//! receive on it in every way (blocking, trying, with timeouts, with futures
-//! that are cut off), ends it in one of several ways, and then counts: every
-//! value was received, or came back, or was dropped, once; no channel and no
-//! waiter is left. At the end the memory must be where it was after the first
-//! rounds. leakwatch is installed, so that it soaks too.
+//! Each round makes some channels of either face, bounded or not, lets threads
+//! and tasks send and receive on them in every way (blocking, trying, with
+//! timeouts, with futures that are cut off, in batches, with permits, by
+//! selects, by handles that were weak), ends them in one of several ways, and
+//! then counts: every value was received, or came back, or made room for a
+//! newer one, or was dropped, once; no channel and no waiter is left. At the end
+//! the memory must be where it was after the first rounds. leakwatch is
+//! installed, so that it soaks too.
 //!
 //! Exit code 1 says that something was wrong, 2 that the arguments were. A
 //! round that does not end is ended by a watchdog, which prints leakwatch's
@@ -27,8 +29,18 @@ use round::Plan;
 mod books;
 #[path = "soak/ends.rs"]
 mod ends;
+#[path = "soak/less_common.rs"]
+mod less_common;
+#[path = "soak/others.rs"]
+mod others;
+#[path = "soak/receiving.rs"]
+mod receiving;
 #[path = "soak/round.rs"]
 mod round;
+#[path = "soak/selects.rs"]
+mod selects;
+#[path = "soak/sending.rs"]
+mod sending;
 
 /// Soaks the channels: random rounds, every value counted.
 #[derive(Parser)]
@@ -193,12 +205,13 @@ impl Soak {
         if self.last_line.elapsed() > Duration::from_secs(10) {
             self.last_line = Instant::now();
             println!(
-                "{:>6} s: {} rounds, {} values: {} received, {} returned, {} dropped; {} MiB",
+                "{:>6} s: {} rounds, {} values: {} received, {} returned, {} displaced, {} dropped; {} MiB",
                 self.start.elapsed().as_secs(),
                 self.rounds,
                 self.sums.made,
                 self.sums.received,
                 self.sums.returned,
+                self.sums.displaced,
                 self.sums.dropped,
                 mib(rss),
             );
@@ -217,6 +230,7 @@ impl Soak {
             ("values", sums.made),
             ("  received", sums.received),
             ("  returned by an error", sums.returned),
+            ("  made room for others", sums.displaced),
             ("  dropped", sums.dropped),
             ("channels alive at the start", self.channels as u64),
             ("channels alive at the end", channels as u64),

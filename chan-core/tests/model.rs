@@ -1,7 +1,8 @@
-//! Random scripts of sends, receives, futures that are polled and dropped at
-//! any state, closes, clones and drops of handles, done to a channel of either
-//! face and to a plain model of one. After every step results, wakes and their
-//! order, drops of values, lengths, counts and queues must be the same.
+//! Random scripts of sends, receives, batches, permits, waits for the close,
+//! futures that are polled and dropped at any state, closes, clones and drops
+//! of handles, weak ones too, done to a channel of either face and to a plain
+//! model of one. After every step results, wakes and their order, drops of
+//! values, lengths, counts and queues must be the same.
 //!
 //! `PROPTEST_CASES` sets the number of scripts. The same driver is the fuzz
 //! target in `fuzz/`, whose kept inputs are run here as well.

@@ -9,6 +9,8 @@ pub(crate) const SENT: u8 = 1;
 pub(crate) const RECEIVED: u8 = 2;
 /// A send that failed gave it back.
 pub(crate) const RETURNED: u8 = 4;
+/// A send that made room for itself got it out.
+pub(crate) const DISPLACED: u8 = 8;
 
 /// What became of the values of one round.
 pub(crate) struct Books {
@@ -71,18 +73,22 @@ impl Books {
                 return Err(format!("value {id} was dropped {drops} times"));
             }
             let marks = self.marks[id].load(Ordering::Relaxed);
-            let [sent, received, returned] =
-                [SENT, RECEIVED, RETURNED].map(|mark| u64::from(marks & mark != 0));
-            if returned == 1 && sent + received > 0 {
-                return Err(format!("value {id} came back, and was sent or received"));
+            let [sent, received, returned, displaced] =
+                [SENT, RECEIVED, RETURNED, DISPLACED].map(|mark| u64::from(marks & mark != 0));
+            if returned == 1 && sent + received + displaced > 0 {
+                return Err(format!("value {id} came back, and was sent or came out"));
             }
-            if all_arrive && sent == 1 && received == 0 {
+            if received + displaced > 1 {
+                return Err(format!("value {id} was received, and made room"));
+            }
+            if all_arrive && sent == 1 && received + displaced == 0 {
                 return Err(format!("value {id} was sent and did not arrive"));
             }
             sums.made += 1;
             sums.received += received;
             sums.returned += returned;
-            sums.dropped += 1 - received - returned;
+            sums.displaced += displaced;
+            sums.dropped += 1 - received - returned - displaced;
         }
         Ok(sums)
     }
@@ -111,6 +117,8 @@ pub(crate) struct Sums {
     pub(crate) received: u64,
     /// By an error of a send.
     pub(crate) returned: u64,
+    /// By a send that made room for itself.
+    pub(crate) displaced: u64,
     /// With a future, in a panic, or with the channel.
     pub(crate) dropped: u64,
 }
@@ -120,6 +128,7 @@ impl Sums {
         self.made += other.made;
         self.received += other.received;
         self.returned += other.returned;
+        self.displaced += other.displaced;
         self.dropped += other.dropped;
     }
 }

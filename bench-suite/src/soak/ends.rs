@@ -1,5 +1,6 @@
 //! The two ends of a channel, of either face, with one language. With Go's
 //! manners a send on a closed channel panics, and its thread or task ends.
+//! `less_common.rs` has what is less common.
 
 use std::time::Duration;
 
@@ -37,9 +38,13 @@ pub(crate) enum Rx {
     GoView(RecvChan<Token>),
 }
 
-/// The ends of a new channel.
-pub(crate) fn channel(go: bool, capacity: usize) -> (Tx, Rx) {
-    let builder = Builder::new().name("soak").capacity(capacity);
+/// The ends of a new channel, without a limit if there is no capacity.
+pub(crate) fn channel(go: bool, capacity: Option<usize>) -> (Tx, Rx) {
+    let builder = Builder::new().name("soak");
+    let builder = match capacity {
+        Some(capacity) => builder.capacity(capacity),
+        None => builder.unbounded(),
+    };
     if go {
         let chan = builder.chan();
         (Tx::Go(chan.clone()), Rx::Go(chan))

@@ -1,9 +1,12 @@
-//! One round: a channel, some threads and tasks that send and receive in all
-//! ways there are, an end to it, and the books.
+//! One round: some channels (its lanes), threads and tasks that send and
+//! receive on all of them in all ways there are, an end to it, and the books.
 //!
-//! Every round ends by itself: when all of one side have left, the channel is
+//! Every round ends by itself: when all of one side have left, the lanes are
 //! closed, by Rust's manners or by the round. Whoever still waits is woken by
 //! that, or somebody is lost, which the watchdog sees.
+//!
+//! `sending.rs` and `receiving.rs` have the parties, `others.rs` those who wait
+//! for the close, or upgrade weak handles until there are none to be had.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,15 +18,27 @@ use chan_core::observe;
 use fastrand::Rng;
 use tokio::runtime::Handle;
 
-use crate::books::{Books, RECEIVED, RETURNED, SENT, Sums};
-use crate::ends::{Got, Put, Rx, Tx, channel};
+use crate::books::{Books, Sums};
+use crate::ends::{Rx, Tx, channel};
+use crate::less_common::WeakTx;
+use crate::others::{Haunting, wait_for_the_close};
+use crate::receiving::{Receiving, Takes};
+use crate::selects::LANES;
+use crate::sending::{BATCH, Makes, Sending};
+
+/// What a channel of a round is like.
+#[derive(Clone, Debug)]
+struct Lane {
+    go: bool,
+    /// None is without a limit.
+    capacity: Option<usize>,
+}
 
 /// What a round is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     seed: u64,
-    go: bool,
-    capacity: usize,
+    lanes: Vec<Lane>,
     senders: usize,
     receivers: usize,
     /// Values of each sender.
@@ -34,16 +49,21 @@ pub(crate) struct Plan {
     close_early: bool,
     /// Tasks are cut off in the middle of whatever they do.
     abort: bool,
+    /// Somebody waits for the close.
+    awaited: bool,
+    /// Somebody upgrades weak handles.
+    haunted: bool,
 }
 
 /// Who has left; sent by a party's [`Leaving`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Sending,
     Receiving,
 }
 
-struct Leaving(Side, mpsc::Sender<Side>);
+/// Says at its end that a party has left.
+pub(crate) struct Leaving(Side, mpsc::Sender<Side>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -53,61 +73,79 @@ impl Drop for Leaving {
 }
 
 /// A thread or a task of the round.
-enum Party {
+pub(crate) enum Party {
     Thread(thread::JoinHandle<()>),
     Task(tokio::task::JoinHandle<()>),
+}
+
+impl Lane {
+    fn new(random: &mut Rng) -> Lane {
+        let capacity = match random.u8(0..5) {
+            0 => Some(0),
+            1 => Some(random.usize(1..4)),
+            2 => None,
+            _ => Some(random.usize(0..=64)),
+        };
+        Lane {
+            go: random.bool(),
+            capacity,
+        }
+    }
+}
+
+/// The ends of the lanes that the round itself has.
+struct Ends {
+    tx: Vec<Tx>,
+    rx: Vec<Rx>,
 }
 
 impl Plan {
     pub(crate) fn new(seed: u64, most_values: usize) -> Plan {
         let mut random = Rng::with_seed(seed);
-        let capacity = match random.u8(0..4) {
-            0 => 0,
-            1 => random.usize(1..4),
-            _ => random.usize(0..=64),
+        let lanes = match random.u8(0..2) {
+            0 => 1,
+            _ => random.usize(2..=LANES),
         };
         Plan {
             seed,
-            go: random.bool(),
-            capacity,
+            lanes: (0..lanes).map(|_| Lane::new(&mut random)).collect(),
             senders: random.usize(1..=4),
             receivers: random.usize(1..=4),
             values: random.usize(1..=most_values),
             receivers_leave: random.u8(0..4) == 0,
             close_early: random.u8(0..4) == 0,
             abort: random.u8(0..4) == 0,
+            awaited: random.u8(0..3) == 0,
+            haunted: random.u8(0..3) == 0,
         }
     }
 
     /// Runs the round to its end and closes the books.
     pub(crate) fn run(&self, tasks: &Handle) -> Result<Sums, String> {
         let before = observe::channels().len();
-        let books = Books::new(self.senders * self.values);
+        // Those who are at it make a few more, and so does one who haunts.
+        let books = Books::new((self.senders + 1) * (self.values + 2 * BATCH));
         let mut random = Rng::with_seed(self.seed ^ 1);
-        let (tx, rx) = channel(self.go, self.capacity);
+        let made = self
+            .lanes
+            .iter()
+            .map(|lane| channel(lane.go, lane.capacity));
+        let (tx, rx) = made.unzip();
+        let ends = Ends { tx, rx };
+        let weak: Vec<WeakTx> = ends.tx.iter().map(Tx::downgrade).collect();
         let (leaves, left) = mpsc::channel();
-        let mut parties = Vec::new();
-        for _ in 0..self.senders {
-            let sender = Sending {
-                tx: tx.another(random.bool()),
-                books: Arc::clone(&books),
-                random: random.fork(),
-                values: self.values,
-                leaving: Leaving(Side::Sending, leaves.clone()),
-            };
-            parties.push(sender.start(random.bool(), tasks));
-        }
-        for _ in 0..self.receivers {
-            let quota = self.receivers_leave.then(|| random.usize(0..=self.values));
-            let receiver = Receiving {
-                rx: rx.another(random.bool()),
-                random: random.fork(),
-                quota: quota.unwrap_or(usize::MAX),
-                leaving: Leaving(Side::Receiving, leaves.clone()),
-            };
-            parties.push(receiver.start(random.bool(), tasks));
-        }
+        let mut parties = self.start(&ends, &books, &leaves, &mut random, tasks);
         drop(leaves);
+        let Ends { tx, rx } = ends;
+        if self.haunted {
+            let at = random.usize(0..tx.len());
+            let haunting = Haunting {
+                tx: tx[at].another(random.bool()).downgrade(),
+                rx: rx[at].another(random.bool()).downgrade(),
+                makes: self.makes(&books, &mut random),
+            };
+            parties.push(haunting.start());
+        }
         drop(rx);
         self.interfere(&tx, &parties, &mut random);
         self.see_it_end(tx, &left);
@@ -119,15 +157,65 @@ impl Plan {
             return Err(format!("a party panicked: {panic}"));
         }
         let sums = books.close(!self.receivers_leave && !self.abort)?;
+        check_nothing_comes_back(&weak)?;
         check_nothing_is_left(before)?;
         Ok(sums)
     }
 
+    fn makes(&self, books: &Arc<Books>, random: &mut Rng) -> Makes {
+        Makes {
+            books: Arc::clone(books),
+            random: random.fork(),
+            left: self.values,
+        }
+    }
+
+    fn start(
+        &self,
+        ends: &Ends,
+        books: &Arc<Books>,
+        leaves: &mpsc::Sender<Side>,
+        random: &mut Rng,
+        tasks: &Handle,
+    ) -> Vec<Party> {
+        let mut parties = Vec::new();
+        for _ in 0..self.senders {
+            let lanes = ends.tx.iter().map(|tx| tx.another(random.bool()));
+            let sender = Sending {
+                lanes: lanes.collect(),
+                makes: self.makes(books, random),
+                leaving: Leaving(Side::Sending, leaves.clone()),
+            };
+            parties.push(sender.start(random.bool(), tasks));
+        }
+        for _ in 0..self.receivers {
+            let lanes = ends.rx.iter().map(|rx| Some(rx.another(random.bool())));
+            let lanes = lanes.collect();
+            let quota = self.receivers_leave.then(|| random.usize(0..=self.values));
+            let receiver = Receiving {
+                lanes,
+                takes: Takes {
+                    random: random.fork(),
+                    quota: quota.unwrap_or(usize::MAX),
+                },
+                leaving: Leaving(Side::Receiving, leaves.clone()),
+            };
+            parties.push(receiver.start(random.bool(), tasks));
+        }
+        if self.awaited {
+            let lanes = ends.tx.iter().map(|tx| tx.another(random.bool()));
+            parties.push(wait_for_the_close(lanes.collect(), random.bool(), tasks));
+        }
+        parties
+    }
+
     /// What happens in the middle.
-    fn interfere(&self, tx: &Tx, parties: &[Party], random: &mut Rng) {
-        let mut pause = || thread::sleep(Duration::from_micros(random.u64(0..2000)));
+    fn interfere(&self, tx: &[Tx], parties: &[Party], random: &mut Rng) {
+        let pause = |random: &mut Rng| {
+            thread::sleep(Duration::from_micros(random.u64(0..2000)));
+        };
         if self.abort {
-            pause();
+            pause(random);
             for party in parties.iter().step_by(2) {
                 if let Party::Task(task) = party {
                     task.abort();
@@ -135,15 +223,23 @@ impl Plan {
             }
         }
         if self.close_early {
-            pause();
-            tx.close();
+            pause(random);
+            // One of them, or all.
+            let one = random.usize(0..=tx.len());
+            let lanes = tx.get(one).map_or(tx, std::slice::from_ref);
+            lanes.iter().for_each(Tx::close);
         }
     }
 
     /// Waits until all of one side have left, and closes as Go's manners want
-    /// it. With Rust's manners our own handle must not keep it open.
-    fn see_it_end(&self, tx: Tx, left: &mpsc::Receiver<Side>) {
-        let closer = self.go.then_some(tx);
+    /// it. With Rust's manners our own handle must not keep a lane open, unless
+    /// somebody waits for the close with another one.
+    fn see_it_end(&self, tx: Vec<Tx>, left: &mpsc::Receiver<Side>) {
+        let lanes = tx.into_iter().zip(&self.lanes);
+        let closers: Vec<Tx> = lanes
+            .filter(|(_, lane)| lane.go || self.awaited)
+            .map(|(tx, _)| tx)
+            .collect();
         let (mut senders, mut receivers) = (self.senders, self.receivers);
         while senders > 0 && receivers > 0 {
             match left.recv().expect("every party says that it leaves") {
@@ -151,10 +247,21 @@ impl Plan {
                 Side::Receiving => receivers -= 1,
             }
         }
-        if let Some(tx) = closer {
+        for tx in closers {
             tx.close();
         }
     }
+}
+
+/// A channel whose handles are gone stays gone.
+fn check_nothing_comes_back(weak: &[WeakTx]) -> Result<(), String> {
+    for weak in weak {
+        let handles = weak.handles();
+        if handles > 0 || weak.upgrade().is_some() {
+            return Err(format!("{handles} handles are counted, or one came back"));
+        }
+    }
+    Ok(())
 }
 
 /// What a watcher sees after a round: no channel more than before it, nobody
@@ -204,183 +311,8 @@ pub(crate) fn is_gos(panic: &(dyn std::any::Any + Send)) -> bool {
     text.is_some_and(|text| text.starts_with("send on closed channel"))
 }
 
-/// A party that sends.
-struct Sending {
-    tx: Tx,
-    books: Arc<Books>,
-    random: Rng,
-    values: usize,
-    leaving: Leaving,
-}
-
-impl Sending {
-    fn start(self, thread: bool, tasks: &Handle) -> Party {
-        if thread {
-            Party::Thread(thread::spawn(|| self.on_a_thread()))
-        } else {
-            Party::Task(tasks.spawn(self.in_a_task()))
-        }
-    }
-
-    fn on_a_thread(mut self) {
-        for _ in 0..self.values {
-            let value = self.books.token();
-            let id = value.id();
-            let put = match self.random.u8(0..8) {
-                0 => self.tx.try_send(value),
-                1 | 2 => self.tx.send_timeout(value, some_time(&mut self.random)),
-                3 => self.tx.another(self.random.bool()).send(value),
-                _ => self.tx.send(value),
-            };
-            if !self.enter(id, put) {
-                break;
-            }
-        }
-        // The handle first, so that the last one to leave has closed.
-        drop(self.tx);
-        drop(self.leaving);
-    }
-
-    async fn in_a_task(mut self) {
-        for _ in 0..self.values {
-            let value = self.books.token();
-            let id = value.id();
-            let put = match self.random.u8(0..8) {
-                0 => Some(self.tx.try_send(value)),
-                1 => {
-                    let time = some_time(&mut self.random);
-                    let sent = tokio::time::timeout(time, self.tx.send_async(value));
-                    sent.await.ok()
-                }
-                2 | 3 => {
-                    let turns = self.random.u8(0..4);
-                    tokio::select! {
-                        biased;
-                        put = self.tx.send_async(value) => Some(put),
-                        () = some_turns(turns) => None,
-                    }
-                }
-                4 => {
-                    let tx = self.tx.another(self.random.bool());
-                    Some(tx.send_async(value).await)
-                }
-                _ => Some(self.tx.send_async(value).await),
-            };
-            // One that was cut off was taken or dropped.
-            if put.is_some_and(|put| !self.enter(id, put)) {
-                break;
-            }
-        }
-        drop(self.tx);
-        drop(self.leaving);
-    }
-
-    /// Enters what became of a value; false if the channel is closed.
-    fn enter(&self, id: usize, put: Put) -> bool {
-        match put {
-            Put::Done => self.books.mark(id, SENT),
-            Put::NotNow(value) => value.end(RETURNED),
-            Put::Closed(value) => {
-                value.end(RETURNED);
-                return false;
-            }
-        }
-        true
-    }
-}
-
-/// A party that receives.
-struct Receiving {
-    rx: Rx,
-    random: Rng,
-    /// Leaves after so many values.
-    quota: usize,
-    leaving: Leaving,
-}
-
-impl Receiving {
-    fn start(self, thread: bool, tasks: &Handle) -> Party {
-        if thread {
-            Party::Thread(thread::spawn(|| self.on_a_thread()))
-        } else {
-            Party::Task(tasks.spawn(self.in_a_task()))
-        }
-    }
-
-    fn on_a_thread(mut self) {
-        while self.quota > 0 {
-            let got = match self.random.u8(0..8) {
-                0 => self.rx.try_recv(),
-                1 | 2 => self.rx.recv_timeout(some_time(&mut self.random)),
-                3 => self.rx.another(self.random.bool()).recv(),
-                _ => self.rx.recv(),
-            };
-            if !self.enter(got) {
-                break;
-            }
-        }
-        drop(self.rx);
-        drop(self.leaving);
-    }
-
-    async fn in_a_task(mut self) {
-        while self.quota > 0 {
-            let got = match self.random.u8(0..8) {
-                // An executor wants its turns back.
-                0 => {
-                    tokio::task::yield_now().await;
-                    self.rx.try_recv()
-                }
-                1 => {
-                    let time = some_time(&mut self.random);
-                    let received = tokio::time::timeout(time, self.rx.recv_async());
-                    received.await.unwrap_or(Got::NotNow)
-                }
-                2 | 3 => {
-                    let turns = self.random.u8(0..4);
-                    // Two at a time: the loser may have been handed a value.
-                    // It has come back by then, so that the winner's word that
-                    // all is drained is old: look again.
-                    let got = tokio::select! {
-                        got = self.rx.recv_async() => got,
-                        got = self.rx.recv_async() => got,
-                        () = some_turns(turns) => Got::NotNow,
-                    };
-                    match got {
-                        Got::Drained => Got::NotNow,
-                        got => got,
-                    }
-                }
-                4 => {
-                    let rx = self.rx.another(self.random.bool());
-                    rx.recv_async().await
-                }
-                _ => self.rx.recv_async().await,
-            };
-            if !self.enter(got) {
-                break;
-            }
-        }
-        drop(self.rx);
-        drop(self.leaving);
-    }
-
-    /// Enters what came; false if nothing will come any more.
-    fn enter(&mut self, got: Got) -> bool {
-        match got {
-            Got::Value(value) => {
-                value.end(RECEIVED);
-                self.quota -= 1;
-                true
-            }
-            Got::NotNow => true,
-            Got::Drained => false,
-        }
-    }
-}
-
 /// Mostly none at all: then it is decided who was first.
-fn some_time(random: &mut Rng) -> Duration {
+pub(crate) fn some_time(random: &mut Rng) -> Duration {
     match random.u8(0..4) {
         0 => Duration::from_micros(random.u64(0..300)),
         1 => Duration::from_micros(random.u64(0..10)),
@@ -388,24 +320,38 @@ fn some_time(random: &mut Rng) -> Duration {
     }
 }
 
-async fn some_turns(turns: u8) {
+pub(crate) async fn some_turns(turns: u8) {
     for _ in 0..turns {
         tokio::task::yield_now().await;
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let face = if self.go { "Go's" } else { "Rust's" };
+        match self.capacity {
+            Some(capacity) => write!(f, "{face} manners, capacity {capacity}"),
+            None => write!(f, "{face} manners, no limit"),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for lane in &self.lanes {
+            write!(f, "{lane}; ")?;
+        }
         write!(
             f,
-            "{face} manners, capacity {}, {} senders of {} values, {} receivers",
-            self.capacity, self.senders, self.values, self.receivers
+            "{} senders of {} values, {} receivers",
+            self.senders, self.values, self.receivers
         )?;
         for (what, said) in [
             (self.receivers_leave, "receivers leave"),
             (self.close_early, "closed early"),
             (self.abort, "tasks aborted"),
+            (self.awaited, "the close awaited"),
+            (self.haunted, "haunted"),
         ] {
             if what {
                 write!(f, ", {said}")?;

@@ -1,24 +1,27 @@
 //! The two worlds side by side: each step is done to the model first, which
 //! says what must come, then to the real channel; then all that can be seen
-//! of the two is compared.
+//! of the two is compared. `driver/tasks.rs` has the futures, and
+//! `driver/permits.rs` the permits.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::future::Future;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
-use std::task::{Context, Poll, Waker};
 
-use chan_core::Builder;
-use chan_core::observe::{self, Channel, TaskId, WaitState};
+use chan_core::observe::{self, Channel, WaitState};
+use chan_core::{Builder, OwnedPermit};
 
-use super::handles::{About, Handle, Out};
-use super::ops::{Answer, Face, Op, Script, Way};
-use super::plain::{Key, Plain, Rule, Task};
-use super::value::{Ledger, Log};
+use super::handles::{About, Handle, Weak};
+use super::ops::{Answer, Face, Id, Op, Script, Way};
+use super::plain::{Key, Plain, Task};
+use super::rule::Rule;
+use super::value::{Ledger, Log, Value};
+use tasks::Running;
+
+mod permits;
+mod tasks;
 
 /// Runs a script, and panics where the channel does not do as the model says.
 /// The rules that were met on the way.
@@ -34,18 +37,13 @@ pub(crate) fn run(script: &Script) -> BTreeSet<Rule> {
     driver.end(script.backwards)
 }
 
-/// A future on its way.
-struct Running {
-    task: Task,
-    future: Pin<Box<dyn Future<Output = ()>>>,
-    out: Out,
-    wakers: [Waker; 2],
-}
-
 struct Driver {
     plain: Plain,
     handles: Vec<(Key, Rc<Handle>)>,
+    weak: Vec<Weak>,
     futures: Vec<Running>,
+    /// With the numbers of their handles.
+    owned: Vec<(Key, OwnedPermit<Value>)>,
     ledger: Rc<Ledger>,
     log: Arc<Log>,
     channel: Channel,
@@ -54,10 +52,14 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(face: Face, capacity: usize) -> Driver {
+    fn new(face: Face, capacity: Option<usize>) -> Driver {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = format!("scripted {}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let builder = Builder::new().name(name.clone()).capacity(capacity);
+        let builder = Builder::new().name(name.clone());
+        let builder = match capacity {
+            Some(capacity) => builder.capacity(capacity),
+            None => builder.unbounded(),
+        };
         let handles = match face {
             Face::Rust => {
                 let (tx, rx) = builder.channel();
@@ -71,7 +73,9 @@ impl Driver {
         let mut driver = Driver {
             plain: Plain::new(face, capacity),
             handles: Vec::new(),
+            weak: Vec::new(),
             futures: Vec::new(),
+            owned: Vec::new(),
             ledger: Rc::default(),
             log: Arc::default(),
             channel: channel.expect("it was made just now"),
@@ -118,61 +122,143 @@ impl Driver {
             Op::Recv(way, by) => self.recv(way, by),
             Op::MakeSend { by, polled } => self.make_send(by).map(|at| self.poll_if(polled, at)),
             Op::MakeRecv { by, polled } => self.make_recv(by).map(|at| self.poll_if(polled, at)),
+            Op::MakeSendMany { by, count, polled } => {
+                let at = self.make_send_many(by, count);
+                at.map(|at| self.poll_if(polled, at))
+            }
+            Op::MakeRecvMany { by, max, polled } => {
+                let at = self.make_recv_many(by, max);
+                at.map(|at| self.poll_if(polled, at))
+            }
+            Op::MakeReserve { by, polled } => {
+                let at = self.make_reserve(by);
+                at.map(|at| self.poll_if(polled, at))
+            }
+            Op::MakeClosed { by, polled } => {
+                let at = self.make_closed(by);
+                at.map(|at| self.poll_if(polled, at))
+            }
             Op::Poll(which, waker) => {
                 let at = self.choose_pollable(which);
                 at.map(|at| self.poll(at, waker))
             }
             Op::DropFuture(which) => self.choose_future(which).map(|at| self.drop_future(at)),
+            Op::ForceSend(by) => self.force_send(by),
+            Op::SendMany { way, by, count } => self.send_many(way, by, count),
+            Op::RecvMany { way, by, max } => self.recv_many(way, by, max),
+            Op::WaitClosed(way, by) => self.wait_closed(way, by),
             Op::Close { by, polite } => self.close(by, polite),
+            Op::Drain { by, at_once } => self.drain(by, at_once),
+            Op::Reserve(way, by) => self.reserve(way, by),
+            Op::SpendPermit(which) => self.spend_permit(which),
+            Op::OwnPermit(which) => self.own_permit(which),
+            Op::DropPermit(which) => self.drop_permit(which),
+            op => self.step_of_handles(op),
+        };
+    }
+
+    fn step_of_handles(&mut self, op: Op) -> Option<()> {
+        match op {
             Op::Clone(of) => {
-                let at = self.choose(of, |_| true);
-                at.map(|at| self.add(self.handles[at].1.another()))
+                let at = self.choose(of, |_| true)?;
+                self.add(self.handles[at].1.another());
             }
             Op::Narrow { of, sender } => {
-                let at = self.choose(of, |handle| handle.view(sender).is_some());
-                let view = at.and_then(|at| self.handles[at].1.view(sender));
-                view.map(|view| self.add(view))
+                let at = self.choose(of, |handle| handle.view(sender).is_some())?;
+                self.add(self.handles[at].1.view(sender)?);
             }
-            Op::Split(which) => self.split(which),
+            Op::Split(which) => self.split(which)?,
             Op::DropHandle(which) => {
-                let at = self.choose(which, |_| true);
-                at.map(|at| self.drop_handle(at))
+                let at = self.choose(which, |_| true)?;
+                self.drop_handle(at);
             }
-            Op::Drain(by) => self.drain(by),
-        };
+            Op::Downgrade { of, weak: true } => {
+                let at = self.choose_weak(of)?;
+                self.weak.push(self.weak[at].clone());
+            }
+            Op::Downgrade { of, weak: false } => {
+                let at = self.choose(of, |_| true)?;
+                self.weak.push(self.handles[at].1.downgrade());
+            }
+            Op::Upgrade(which) => self.upgrade(which)?,
+            Op::DropWeak(which) => {
+                let at = self.choose_weak(which)?;
+                drop(self.weak.remove(at));
+            }
+            other => unreachable!("no step of handles: {other:?}"),
+        }
+        Some(())
     }
 
     // ---- Operations. ----
 
+    /// A new value, in both worlds.
+    fn value(&mut self) -> (Id, Value) {
+        (self.plain.value(), self.ledger.value())
+    }
+
     fn send(&mut self, way: Way, by: u8) -> Option<()> {
         let (_, handle) = self.choose_sender(by)?;
-        let way = match way {
-            Way::Block if !self.plain.send_is_ready() => Way::Try,
-            way => way,
-        };
-        let id = self.plain.value();
-        let value = self.ledger.value();
+        let way = way.or_try(self.plain.send_is_ready(1));
+        let (id, value) = self.value();
         let expected = self.plain.send(way, id);
         same(expected, || handle.sends()?.send_by(way, value).into());
         Some(())
     }
 
+    fn force_send(&mut self, by: u8) -> Option<()> {
+        let (_, handle) = self.choose_sender(by)?;
+        let (id, value) = self.value();
+        let expected = self.plain.force_send(id);
+        same(expected, || handle.sends()?.force(value).into());
+        Some(())
+    }
+
+    fn send_many(&mut self, way: Way, by: u8, count: usize) -> Option<()> {
+        let (_, handle) = self.choose_sender(by)?;
+        let way = way.or_try(self.plain.send_is_ready(count));
+        let (mut ids, mut values): (VecDeque<_>, VecDeque<_>) =
+            (0..count).map(|_| self.value()).unzip();
+        let expected = self.plain.send_many(way, &mut ids);
+        same(expected, || {
+            handle.sends()?.send_many_by(way, &mut values).into()
+        });
+        let left: Vec<Id> = values.into_iter().map(Value::end).collect();
+        assert_eq!(ids, left, "what was not sent");
+        self.plain.all_gone(&left);
+        Some(())
+    }
+
     fn recv(&mut self, way: Way, by: u8) -> Option<()> {
         let (_, handle) = self.choose_receiver(by)?;
-        let way = match way {
-            Way::Block if !self.plain.recv_is_ready() => Way::Try,
-            way => way,
-        };
+        let way = way.or_try(self.plain.recv_is_ready());
         let expected = self.plain.recv(way);
         same(expected, || handle.receives()?.recv_by(way).into());
         Some(())
     }
 
-    fn drain(&mut self, by: u8) -> Option<()> {
+    fn recv_many(&mut self, way: Way, by: u8, max: usize) -> Option<()> {
+        let (_, handle) = self.choose_receiver(by)?;
+        let way = way.or_try(self.plain.recv_is_ready() || max == 0);
+        let expected = self.plain.recv_many(way, max);
+        same(expected, || {
+            handle.receives()?.recv_many_by(way, max).into()
+        });
+        Some(())
+    }
+
+    fn drain(&mut self, by: u8, at_once: bool) -> Option<()> {
         let (_, handle) = self.choose_receiver(by)?;
         let closed = self.plain.closed;
         let expected = self.plain.drain();
-        same(expected, || handle.receives()?.drain(closed).into());
+        same(expected, || {
+            let receives = handle.receives()?;
+            Some(if at_once {
+                receives.drain_at_once()
+            } else {
+                receives.drain(closed)
+            })
+        });
         Some(())
     }
 
@@ -183,90 +269,15 @@ impl Driver {
         Some(())
     }
 
-    // ---- Futures. ----
-
-    fn make_send(&mut self, by: u8) -> Option<usize> {
-        let (key, handle) = self.choose_sender(by)?;
-        let (task, out) = (self.number(), Out::default());
-        let id = self.plain.value();
-        self.plain.make_send(task, key, id);
-        let (value, its_out) = (self.ledger.value(), Rc::clone(&out));
-        self.start(task, out, async move {
-            let sends = handle.sends().expect("chosen for it");
-            let operation = sends.send_later(value, its_out);
-            one_turn().await;
-            operation.await
+    fn wait_closed(&mut self, way: Way, by: u8) -> Option<()> {
+        let at = self.choose(by, |_| true)?;
+        let closed = self.plain.closed;
+        let way = if closed { way } else { Way::Timeout };
+        let handle = Rc::clone(&self.handles[at].1);
+        same(Answer::WaitedForClose(closed), || {
+            handle.wait_closed(way).into()
         });
-        Some(self.futures.len() - 1)
-    }
-
-    fn make_recv(&mut self, by: u8) -> Option<usize> {
-        let (key, handle) = self.choose_receiver(by)?;
-        let (task, out) = (self.number(), Out::default());
-        self.plain.make_recv(task, key);
-        let its_out = Rc::clone(&out);
-        self.start(task, out, async move {
-            let receives = handle.receives().expect("chosen for it");
-            let operation = receives.recv_later(its_out);
-            one_turn().await;
-            operation.await
-        });
-        Some(self.futures.len() - 1)
-    }
-
-    /// The block owns its share of the handle, and its first turn makes the
-    /// operation without polling it.
-    fn start(&mut self, task: Task, out: Out, block: impl Future<Output = ()> + 'static) {
-        let mut future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(block);
-        // A watcher sees by this number whose wait it is.
-        let before = observe::set_current_task(TaskId(task as u64));
-        let made = future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-        observe::set_current_task(before);
-        assert!(made.is_pending());
-        let wakers = [0, 1].map(|which| self.log.waker((task, which)));
-        self.futures.push(Running {
-            task,
-            future,
-            out,
-            wakers,
-        });
-    }
-
-    fn choose_future(&self, which: u8) -> Option<usize> {
-        nth(&(0..self.futures.len()).collect::<Vec<_>>(), which)
-    }
-
-    fn choose_pollable(&self, which: u8) -> Option<usize> {
-        let may = |&at: &usize| self.plain.may_poll(self.futures[at].task);
-        let fit = (0..self.futures.len()).filter(may);
-        nth(&fit.collect::<Vec<_>>(), which)
-    }
-
-    fn poll_if(&mut self, wanted: bool, at: usize) {
-        if wanted {
-            self.poll(at, 0);
-        }
-    }
-
-    fn poll(&mut self, at: usize, waker: usize) {
-        new_turn();
-        let running = &mut self.futures[at];
-        let expected = self.plain.poll(running.task, waker);
-        same(expected, || {
-            let mut context = Context::from_waker(&running.wakers[waker]);
-            match running.future.as_mut().poll(&mut context) {
-                Poll::Ready(()) => unreachable!("it stays until it is dropped"),
-                Poll::Pending => running.out.take().or(Some(Answer::Pending)),
-            }
-        });
-    }
-
-    fn drop_future(&mut self, at: usize) {
-        let running = self.futures.remove(at);
-        self.plain.drop_future(running.task);
-        drop(running.future);
+        Some(())
     }
 
     // ---- Handles. ----
@@ -286,6 +297,19 @@ impl Driver {
         self.add(Handle::SendChan(tx));
         self.add(Handle::RecvChan(rx));
         self.plain.release(key);
+        Some(())
+    }
+
+    fn choose_weak(&self, which: u8) -> Option<usize> {
+        nth(&(0..self.weak.len()).collect::<Vec<_>>(), which)
+    }
+
+    fn upgrade(&mut self, which: u8) -> Option<()> {
+        let at = self.choose_weak(which)?;
+        let can = self.weak[at].can();
+        let handle = self.weak[at].upgrade();
+        assert_eq!(handle.is_some(), self.plain.upgrade(can), "upgrade");
+        self.add(handle?);
         Some(())
     }
 
@@ -310,9 +334,19 @@ impl Driver {
             is_closed: plain.closed,
             senders: plain.senders(),
             receivers: plain.receivers(),
+            waiting_senders: plain.waiting().1,
+            waiting_receivers: plain.waiting().0,
         };
         for (_, handle) in &self.handles {
             assert_eq!(handle.about(), about, "what a handle says after {when}");
+        }
+        for weak in &self.weak {
+            let counts = (plain.senders(), plain.receivers());
+            assert_eq!(
+                weak.counts(),
+                counts,
+                "what a weak handle says after {when}"
+            );
         }
         self.compare_snapshot(when);
     }
@@ -328,6 +362,7 @@ impl Driver {
             let there = seen.received + seen.len as u64 + plain.discarded;
             assert_eq!(seen.sent, there, "conservation after {when}");
         }
+        assert_eq!(seen.permits, plain.permits, "permits after {when}");
         let sides = (seen.handles.send, seen.handles.recv, seen.handles.close);
         let counted = (plain.senders(), plain.receivers(), plain.senders());
         assert_eq!(sides, counted, "handles after {when}");
@@ -351,8 +386,12 @@ impl Driver {
             self.drop_future(if backwards { last } else { 0 });
             self.compare(&"the end of a future");
         }
+        while !self.owned.is_empty() {
+            self.drop_owned(0);
+            self.compare(&"the end of a permit");
+        }
         // The order of what came back shows when it is received.
-        let _nobody_can: Option<()> = self.drain(0);
+        let _nobody_can: Option<()> = self.drain(0, backwards);
         self.compare(&"the last drain");
         while !self.handles.is_empty() {
             self.drop_handle(0);
@@ -365,6 +404,8 @@ impl Driver {
             .iter()
             .any(|other| other.id() == self.channel.id());
         assert!(!alive, "the channel outlived its handles");
+        let reborn = self.weak.iter().find_map(Weak::upgrade);
+        assert!(reborn.is_none(), "a channel without handles came back");
         self.plain.rules
     }
 }
@@ -372,19 +413,6 @@ impl Driver {
 /// Element `which` of a list, modulo its length.
 fn nth(list: &[usize], which: u8) -> Option<usize> {
     (!list.is_empty()).then(|| list[usize::from(which) % list.len()])
-}
-
-/// Pending once.
-async fn one_turn() {
-    let mut first = true;
-    std::future::poll_fn(|_| {
-        if std::mem::take(&mut first) {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
 }
 
 /// Does an operation and compares its answer; a panic is caught only where
@@ -428,15 +456,9 @@ fn caught<R>(operation: impl FnOnce() -> R) -> Result<R, String> {
     EXPECTED.set(false);
     result.map_err(|panic| match panic.downcast::<String>() {
         Ok(text) => *text,
-        Err(_) => "a panic without a text".to_owned(),
+        Err(panic) => match panic.downcast_ref::<&str>() {
+            Some(text) => (*text).to_owned(),
+            None => "a panic without a text".to_owned(),
+        },
     })
-}
-
-/// Begins a new row of ready polls by a wait: after too long a row a future
-/// that is ready lets others have their turn, which the model does not know.
-fn new_turn() {
-    let nil = chan_core::Chan::<u8>::nil();
-    let mut wait = std::pin::pin!(nil.recv_async());
-    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_pending());
 }

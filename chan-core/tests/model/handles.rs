@@ -1,4 +1,6 @@
 //! The handles of both faces behind one door, their answers in one language.
+//! `handles/many.rs` has the batches, `handles/permits.rs` the permits,
+//! `handles/weak.rs` the weak handles.
 
 use std::cell::Cell;
 use std::future::{Future, pending};
@@ -16,22 +18,31 @@ use super::ops::{Answer, Way};
 use super::plain::Can;
 use super::value::Value;
 
+mod many;
+mod permits;
+mod weak;
+
+pub(crate) use many::{Queue, ReceivesMany, SendsMany};
+pub(crate) use permits::Reserves;
+pub(crate) use weak::Weak;
+
 /// Where a future leaves its answer.
 pub(crate) type Out = Rc<Cell<Option<Answer>>>;
 
 /// An operation that was made and not polled. It borrows its handle, leaves
 /// its answer in an [`Out`], and then lives on until it is dropped.
-type Operation<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+pub(crate) type Operation<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-pub(crate) trait Sends {
+pub(crate) trait Sends: SendsMany + Reserves {
     fn send_by(&self, way: Way, value: Value) -> Answer;
+    fn force(&self, value: Value) -> Answer;
     fn close_by(&self, polite: bool) -> Answer;
     fn send_later(&self, value: Value, out: Out) -> Operation<'_>;
 }
 
-pub(crate) trait Receives {
+pub(crate) trait Receives: ReceivesMany {
     fn recv_by(&self, way: Way) -> Answer;
-    /// Receives all that is there. `closed` is what the model says.
+    /// Receives all that is there, one by one. `closed` is what the model says.
     fn drain(&self, closed: bool) -> Answer;
     fn recv_later(&self, out: Out) -> Operation<'_>;
 }
@@ -45,6 +56,8 @@ pub(crate) struct About {
     pub(crate) is_closed: bool,
     pub(crate) senders: usize,
     pub(crate) receivers: usize,
+    pub(crate) waiting_senders: usize,
+    pub(crate) waiting_receivers: usize,
 }
 
 /// A handle of either face.
@@ -54,6 +67,19 @@ pub(crate) enum Handle {
     Chan(Chan<Value>),
     SendChan(SendChan<Value>),
     RecvChan(RecvChan<Value>),
+}
+
+/// Does the same to a handle of any kind.
+macro_rules! each {
+    ($handle:expr, $it:ident => $what:expr) => {
+        match $handle {
+            Handle::Sender($it) => $what,
+            Handle::Receiver($it) => $what,
+            Handle::Chan($it) => $what,
+            Handle::SendChan($it) => $what,
+            Handle::RecvChan($it) => $what,
+        }
+    };
 }
 
 impl Handle {
@@ -112,16 +138,29 @@ impl Handle {
                     is_closed: $handle.is_closed(),
                     senders: $handle.sender_count(),
                     receivers: $handle.receiver_count(),
+                    waiting_senders: $handle.waiting_senders(),
+                    waiting_receivers: $handle.waiting_receivers(),
                 }
             };
         }
-        match self {
-            Handle::Sender(it) => about!(it),
-            Handle::Receiver(it) => about!(it),
-            Handle::Chan(it) => about!(it),
-            Handle::SendChan(it) => about!(it),
-            Handle::RecvChan(it) => about!(it),
-        }
+        each!(self, it => about!(it))
+    }
+
+    /// Waits for the close, if the model says that it comes at once or `way`
+    /// has an end; whether there was something to wait for.
+    pub(crate) fn wait_closed(&self, way: Way) -> Answer {
+        Answer::WaitedForClose(match way {
+            Way::Block => {
+                each!(self, it => it.wait_closed());
+                true
+            }
+            _ => each!(self, it => it.wait_closed_timeout(Duration::ZERO)),
+        })
+    }
+
+    pub(crate) fn closed_later(&self, out: Out) -> Operation<'_> {
+        let said = |()| Answer::WaitedForClose(true);
+        each!(self, it => Box::pin(answer(it.closed(), out, said)))
     }
 }
 
@@ -151,6 +190,14 @@ impl Sends for Sender<Value> {
         }
     }
 
+    fn force(&self, value: Value) -> Answer {
+        match self.force_send(value) {
+            Ok(oldest) => forced(oldest),
+            Err(TrySendError::Full(value)) => Answer::Full(value.end()),
+            Err(TrySendError::Disconnected(value)) => Answer::Unsent(value.end()),
+        }
+    }
+
     fn close_by(&self, _: bool) -> Answer {
         match self.close() {
             Ok(()) => Answer::Closed,
@@ -161,6 +208,10 @@ impl Sends for Sender<Value> {
     fn send_later(&self, value: Value, out: Out) -> Operation<'_> {
         Box::pin(answer(self.send_async(value), out, sent))
     }
+}
+
+fn forced(oldest: Option<Value>) -> Answer {
+    oldest.map_or(Answer::Sent, |oldest| Answer::Displaced(oldest.end()))
 }
 
 fn sent(result: Result<(), SendError<Value>>) -> Answer {
@@ -225,6 +276,13 @@ macro_rules! go_sends {
                         Ok(()) => Answer::Sent,
                         Err(SendTimedOut(value)) => Answer::SendTimedOut(value.end()),
                     },
+                }
+            }
+
+            fn force(&self, value: Value) -> Answer {
+                match self.force_send(value) {
+                    Ok(oldest) => forced(oldest),
+                    Err(Full(value)) => Answer::Full(value.end()),
                 }
             }
 

@@ -4,6 +4,7 @@
 //!
 //! - `ops`: what a script may do
 //! - `plain`: the model, written from the documented rules
+//! - `rule`: its rare places
 //! - `value`: values and wakers that are counted
 //! - `handles`: the handles of both faces behind one door
 //! - `driver`: the two worlds side by side
@@ -14,9 +15,10 @@ mod driver;
 mod handles;
 mod ops;
 mod plain;
+mod rule;
 mod value;
 
 pub(crate) use driver::run;
 pub(crate) use ops::Script;
 #[allow(unused_imports, reason = "the fuzz target does not use all of it")]
-pub(crate) use plain::Rule;
+pub(crate) use rule::Rule;

@@ -10,11 +10,32 @@
 //! - with Rust's manners the last sender closes, and the last receiver closes
 //!   and what is left is dropped; with Go's manners a handle's end is nothing;
 //! - the end of the last handle drops what is left.
+//!
+//! And so are those of permits and batches:
+//!
+//! - a permit takes room as a value does; who waits for one waits among the
+//!   senders, and room that becomes free is the first one's, whichever it is;
+//! - a value that needs no room passes by those who wait for a permit;
+//! - a permit that ends, spent on a hand-off or not at all, leaves its room to
+//!   the senders, and after a close to nobody;
+//! - a forced send takes the place of the oldest value of the ring, and does
+//!   not pass senders who wait;
+//! - a batch is its single operations, until one would have to wait.
+//!
+//! `plain/futures.rs` has what tasks do, `plain/handles.rs` the handles.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ops::{Answer, Face, Id, Way};
+use super::rule::Rule;
 use super::value::Tone;
+use futures::{Future, Side, State};
+use handles::Handle;
+
+mod futures;
+mod handles;
+
+pub(crate) use handles::Can;
 
 /// The number of a future.
 pub(crate) type Task = usize;
@@ -23,101 +44,25 @@ pub(crate) type Key = usize;
 
 pub(crate) const SEND_ON_CLOSED: &str = "send on closed channel";
 const CLOSE_OF_CLOSED: &str = "close of closed channel";
+const NO_BUFFER: &str = "reserve on an unbuffered channel";
 
-/// What a handle can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Can {
-    pub(crate) send: bool,
-    pub(crate) recv: bool,
-}
-
-struct Handle {
-    can: Can,
-    /// The driver and the futures that hold it.
-    holders: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Send(Id),
-    Recv,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Not polled yet.
-    Fresh,
-    /// In its queue.
-    Queued { waker: usize },
-    /// A receive that was handed a value, not polled since.
-    Handed { id: Id, ticket: u64 },
-    /// A send whose value was taken, not polled since.
-    Taken,
-    /// It waited when the channel closed, not polled since.
-    Closed,
-    /// It has answered.
-    Over,
-}
-
-struct Future {
-    handle: Key,
-    side: Side,
-    state: State,
-}
-
-/// Places that scripts should come to; a test counts on it that they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rule {
-    HandOff,
-    TakeFromSender,
-    Refill,
-    WokenByClose,
-    WakerReplaced,
-    PassedOn,
-    CameBack,
-    CameBackOutOfOrder,
-    PassedOnCameBackOutOfOrder,
-    CameBackAfterClose,
-    ReturnedFirst,
-    TakenThenDropped,
-    ClosedByLastSender,
-    ClosedByLastReceiver,
-    Discarded,
-    DroppedWithTheLastHandle,
-    Panicked,
-}
-
-impl Rule {
-    pub(crate) const ALL: [Rule; 17] = [
-        Rule::HandOff,
-        Rule::TakeFromSender,
-        Rule::Refill,
-        Rule::WokenByClose,
-        Rule::WakerReplaced,
-        Rule::PassedOn,
-        Rule::CameBack,
-        Rule::CameBackOutOfOrder,
-        Rule::PassedOnCameBackOutOfOrder,
-        Rule::CameBackAfterClose,
-        Rule::ReturnedFirst,
-        Rule::TakenThenDropped,
-        Rule::ClosedByLastSender,
-        Rule::ClosedByLastReceiver,
-        Rule::Discarded,
-        Rule::DroppedWithTheLastHandle,
-        Rule::Panicked,
-    ];
-}
+/// More values than a block of a channel without a limit has room for.
+const MORE_THAN_A_BLOCK: usize = 65;
 
 /// See the head of this file.
 pub(crate) struct Plain {
     face: Face,
+    /// `usize::MAX` without a limit.
     capacity: usize,
     ring: VecDeque<Id>,
     /// By hand-off.
     returned: BTreeMap<u64, Id>,
+    /// Those that somebody has, a future that does not know yet included.
+    pub(crate) permits: usize,
     recvq: VecDeque<Task>,
+    /// Those who wait for a permit included.
     sendq: VecDeque<Task>,
+    closeq: VecDeque<Task>,
     futures: BTreeMap<Task, Future>,
     handles: BTreeMap<Key, Handle>,
     hand_offs: u64,
@@ -136,14 +81,16 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    pub(crate) fn new(face: Face, capacity: usize) -> Plain {
+    pub(crate) fn new(face: Face, capacity: Option<usize>) -> Plain {
         Plain {
             face,
-            capacity,
+            capacity: capacity.unwrap_or(usize::MAX),
             ring: VecDeque::new(),
             returned: BTreeMap::new(),
+            permits: 0,
             recvq: VecDeque::new(),
             sendq: VecDeque::new(),
+            closeq: VecDeque::new(),
             futures: BTreeMap::new(),
             handles: BTreeMap::new(),
             hand_offs: 0,
@@ -166,15 +113,32 @@ impl Plain {
         self.drops[id] += 1;
     }
 
-    /// What the driver got out of an answer it has dropped.
-    fn said(&mut self, answer: Answer) -> Answer {
-        for &id in answer.values() {
+    /// The driver has dropped these.
+    pub(crate) fn all_gone(&mut self, ids: &[Id]) {
+        for &id in ids {
             self.gone(id);
         }
+    }
+
+    /// What the driver got out of an answer it has dropped.
+    fn said(&mut self, answer: Answer) -> Answer {
+        self.all_gone(answer.values());
         answer
     }
 
     // ---- The rules of the channel. ----
+
+    fn has_room(&self) -> bool {
+        self.ring.len() + self.permits < self.capacity
+    }
+
+    fn put(&mut self, id: Id) {
+        self.sent += 1;
+        self.ring.push_back(id);
+        if self.ring.len() >= MORE_THAN_A_BLOCK {
+            self.came_to(Rule::BeyondABlock);
+        }
+    }
 
     /// None if it would have to wait; `Some(false)` if it is closed.
     fn try_send(&mut self, id: Id) -> Option<bool> {
@@ -183,13 +147,9 @@ impl Plain {
         }
         if let Some(task) = self.recvq.pop_front() {
             // [14], [35]
-            self.came_to(Rule::HandOff);
-            self.sent += 1;
-            self.hand_offs += 1;
-            self.hand(task, id, self.hand_offs);
-        } else if self.ring.len() < self.capacity {
-            self.sent += 1;
-            self.ring.push_back(id);
+            self.hand_new(task, id);
+        } else if self.has_room() {
+            self.put(id);
         } else {
             return None;
         }
@@ -206,19 +166,54 @@ impl Plain {
         if let Some(id) = self.ring.pop_front() {
             self.received += 1;
             // [21], [22]; after a close nobody is in the queue [16].
-            if let Some(refill) = self.take_from_sender() {
+            if self.admit() {
                 self.came_to(Rule::Refill);
-                self.ring.push_back(refill);
             }
             return Some(Some(id));
         }
         if self.closed {
             return Some(None); // [20]
         }
-        let id = self.take_from_sender()?;
+        let at = self.sender_with_a_value()?;
+        if at > 0 {
+            self.came_to(Rule::PassedThoseWhoReserve);
+        }
+        let task = self.sendq.remove(at).expect("it was found there");
         self.came_to(Rule::TakeFromSender);
+        self.sent += 1;
         self.received += 1;
-        Some(Some(id))
+        Some(Some(self.take_from(task)))
+    }
+
+    /// Where in the queue of senders the first one with a value is [35].
+    fn sender_with_a_value(&self) -> Option<usize> {
+        let has_value = |task: &Task| self.futures[task].side != Side::Reserve;
+        self.sendq.iter().position(has_value)
+    }
+
+    /// A slot is free: it is for the one who waits longest, whether with a
+    /// value or for a permit. True if it was a value.
+    fn admit(&mut self) -> bool {
+        let Some(task) = self.sendq.pop_front() else {
+            return false; // [35]
+        };
+        if self.futures[&task].side == Side::Reserve {
+            self.came_to(Rule::GrantedByRoom);
+            self.permits += 1;
+            self.wake(task, State::Granted);
+            return false;
+        }
+        let id = self.take_from(task);
+        self.put(id);
+        true
+    }
+
+    /// Hands a value over that was not in the channel before.
+    fn hand_new(&mut self, task: Task, id: Id) {
+        self.came_to(Rule::HandOff);
+        self.sent += 1;
+        self.hand_offs += 1;
+        self.hand(task, id, self.hand_offs);
     }
 
     fn hand(&mut self, task: Task, id: Id, ticket: u64) {
@@ -226,13 +221,13 @@ impl Plain {
         self.wake(task, State::Handed { id, ticket });
     }
 
-    fn take_from_sender(&mut self) -> Option<Id> {
-        let task = self.sendq.pop_front()?; // [35]
-        self.sent += 1;
+    fn take_from(&mut self, task: Task) -> Id {
         self.wake(task, State::Taken);
-        match self.futures[&task].side {
-            Side::Send(id) => Some(id),
-            Side::Recv => unreachable!("a receive among the sends"),
+        let future = self.futures.get_mut(&task).expect("it waits");
+        match &mut future.side {
+            Side::Send(id) => *id,
+            Side::SendMany(values) => values.pop_front().expect("it waits with one"),
+            _ => unreachable!("one without a value among the sends"),
         }
     }
 
@@ -249,7 +244,11 @@ impl Plain {
     /// [28]; the order within a queue is that of arrival.
     fn end(&mut self) {
         self.closed = true;
+        if !self.closeq.is_empty() {
+            self.came_to(Rule::WokenFromTheCloseQueue);
+        }
         let waiting = self.recvq.drain(..).chain(self.sendq.drain(..));
+        let waiting = waiting.chain(self.closeq.drain(..));
         for task in waiting.collect::<Vec<_>>() {
             self.came_to(Rule::WokenByClose);
             self.wake(task, State::Closed);
@@ -288,14 +287,21 @@ impl Plain {
         self.drops.len() - 1
     }
 
-    /// Whether a plain `send` answers at once.
-    pub(crate) fn send_is_ready(&self) -> bool {
-        self.closed || !self.recvq.is_empty() || self.ring.len() < self.capacity
+    /// Whether a plain `send`, or one of a batch, answers at once.
+    pub(crate) fn send_is_ready(&self, count: usize) -> bool {
+        let taken = self.ring.len() + self.permits;
+        let room = (self.capacity - taken).saturating_add(self.recvq.len());
+        self.closed || count <= room
     }
 
     /// Whether a plain `recv` answers at once.
     pub(crate) fn recv_is_ready(&self) -> bool {
-        self.closed || self.len() > 0 || !self.sendq.is_empty()
+        self.closed || self.len() > 0 || self.sender_with_a_value().is_some()
+    }
+
+    /// Whether a plain `reserve` answers at once.
+    pub(crate) fn reserve_is_ready(&self) -> bool {
+        self.closed || self.has_room() || self.capacity == 0
     }
 
     pub(crate) fn send(&mut self, way: Way, id: Id) -> Answer {
@@ -310,14 +316,53 @@ impl Plain {
     }
 
     fn send_on_closed(&mut self, id: Id) -> Answer {
+        match self.refused(Answer::Unsent(id)) {
+            Answer::Panicked(text) => {
+                self.gone(id);
+                Answer::Panicked(text)
+            }
+            answer => answer,
+        }
+    }
+
+    /// What becomes of those who want to send on a closed channel: an error,
+    /// or a panic with Go's manners.
+    fn refused(&mut self, error: Answer) -> Answer {
         match self.face {
-            Face::Rust => Answer::Unsent(id),
+            Face::Rust => error,
             Face::Go => {
                 self.came_to(Rule::Panicked);
-                self.gone(id);
                 Answer::Panicked(SEND_ON_CLOSED)
             }
         }
+    }
+
+    pub(crate) fn force_send(&mut self, id: Id) -> Answer {
+        let answer = match self.try_send(id) {
+            Some(true) => Answer::Sent,
+            Some(false) => self.send_on_closed(id),
+            None if !self.sendq.is_empty() => {
+                if !self.ring.is_empty() {
+                    self.came_to(Rule::ForceYieldedToSender);
+                }
+                Answer::Full(id)
+            }
+            None => match self.ring.pop_front() {
+                Some(oldest) => {
+                    self.came_to(Rule::ForcedOut);
+                    self.received += 1;
+                    self.put(id);
+                    Answer::Displaced(oldest)
+                }
+                None => {
+                    if self.capacity > 0 {
+                        self.came_to(Rule::ForceYieldedToPermits);
+                    }
+                    Answer::Full(id)
+                }
+            },
+        };
+        self.said(answer)
     }
 
     pub(crate) fn recv(&mut self, way: Way) -> Answer {
@@ -332,11 +377,63 @@ impl Plain {
     }
 
     pub(crate) fn drain(&mut self) -> Answer {
+        let all = self.recv_up_to(usize::MAX);
+        self.said(Answer::All(all))
+    }
+
+    /// Sends from the front as long as that can be done at once; false if it
+    /// is closed.
+    fn send_from(&mut self, values: &mut VecDeque<Id>) -> bool {
+        let before = values.len();
+        while let Some(&id) = values.front() {
+            match self.try_send(id) {
+                Some(true) => drop(values.pop_front()),
+                Some(false) => return false,
+                None if values.len() < before => {
+                    self.came_to(Rule::BatchStopped);
+                    return true;
+                }
+                None => return true,
+            }
+        }
+        true
+    }
+
+    fn recv_up_to(&mut self, max: usize) -> Vec<Id> {
         let mut all = Vec::new();
-        while let Some(Some(id)) = self.try_recv() {
+        while all.len() < max {
+            let Some(Some(id)) = self.try_recv() else {
+                break;
+            };
             all.push(id);
         }
-        self.said(Answer::All(all))
+        all
+    }
+
+    /// The driver has what stays in `values`.
+    pub(crate) fn send_many(&mut self, way: Way, values: &mut VecDeque<Id>) -> Answer {
+        let before = values.len();
+        if !self.send_from(values) {
+            return self.refused(Answer::UnsentRest);
+        }
+        match way {
+            Way::Block if values.is_empty() => Answer::Sent,
+            Way::Block => unreachable!("the driver asks first"),
+            _ => Answer::SentSome(before - values.len()),
+        }
+    }
+
+    pub(crate) fn recv_many(&mut self, way: Way, max: usize) -> Answer {
+        let all = self.recv_up_to(max);
+        let answer = match (self.face, way) {
+            _ if !all.is_empty() || max == 0 => Answer::All(all),
+            // Nothing is left. With Go's manners that is 0 values.
+            (Face::Go, _) | (_, Way::Block) if self.closed => Answer::All(all),
+            (Face::Rust, _) if self.closed => Answer::Drained,
+            (_, Way::Block) => unreachable!("the driver asks first"),
+            _ => Answer::Empty,
+        };
+        self.said(answer)
     }
 
     pub(crate) fn close(&mut self, polite: bool) -> Answer {
@@ -350,152 +447,65 @@ impl Plain {
         }
     }
 
-    // ---- Futures. ----
+    // ---- Permits. ----
 
-    pub(crate) fn make_send(&mut self, task: Task, handle: Key, id: Id) {
-        self.make(task, handle, Side::Send(id));
-    }
-
-    pub(crate) fn make_recv(&mut self, task: Task, handle: Key) {
-        self.make(task, handle, Side::Recv);
-    }
-
-    fn make(&mut self, task: Task, handle: Key, side: Side) {
-        self.hold(handle);
-        let future = Future {
-            handle,
-            side,
-            state: State::Fresh,
-        };
-        self.futures.insert(task, future);
-    }
-
-    /// Whether a future has not answered yet.
-    pub(crate) fn may_poll(&self, task: Task) -> bool {
-        let future = self.futures.get(&task);
-        future.is_some_and(|future| future.state != State::Over)
-    }
-
-    pub(crate) fn poll(&mut self, task: Task, waker: usize) -> Answer {
-        let future = &self.futures[&task];
-        let (state, side, handle) = (future.state, future.side, future.handle);
-        let answer = match (state, side) {
-            (State::Fresh, _) => self.first_poll(task, side, waker),
-            (State::Queued { waker: old }, _) => {
-                if old != waker {
-                    self.came_to(Rule::WakerReplaced);
-                }
-                self.set(task, State::Queued { waker });
-                return Answer::Pending;
-            }
-            (State::Handed { id, .. }, _) => Answer::Got(id),
-            (State::Taken, _) => Answer::Sent,
-            (State::Closed, Side::Recv) => Answer::Drained,
-            (State::Closed, Side::Send(id)) => self.send_on_closed(id),
-            (State::Over, _) => unreachable!("the driver asks first"),
-        };
-        match answer {
-            Answer::Pending => {}
-            Answer::Panicked(_) => {
-                // It unwinds, and its share of the handle goes.
-                self.futures.remove(&task);
-                self.release(handle);
-            }
-            _ => self.set(task, State::Over),
+    /// None if it would have to wait; `Some(false)` if it is closed.
+    fn try_reserve(&mut self) -> Option<bool> {
+        if self.closed {
+            return Some(false);
         }
+        self.has_room().then(|| {
+            self.permits += 1;
+            true
+        })
+    }
+
+    pub(crate) fn has_buffer(&self) -> bool {
+        self.capacity > 0
+    }
+
+    /// What a request for a permit comes to. The driver makes the future that
+    /// has it, if it is granted.
+    pub(crate) fn reserve(&mut self, way: Way) -> Answer {
+        if !self.has_buffer() {
+            return Answer::Panicked(NO_BUFFER);
+        }
+        match (self.try_reserve(), way) {
+            (Some(true), _) => Answer::Granted,
+            (Some(false), _) => self.refused(Answer::NotGranted),
+            (None, Way::Try) => Answer::NoRoom,
+            (None, Way::Timeout) => Answer::ReserveTimedOut,
+            (None, Way::Block) => unreachable!("the driver asks first"),
+        }
+    }
+
+    /// Sends with a permit, which is spent. Also with Go's manners the value
+    /// comes back after a close.
+    pub(crate) fn send_permitted(&mut self, id: Id) -> Answer {
+        let answer = if self.closed {
+            self.release_permit();
+            Answer::Unsent(id)
+        } else if let Some(task) = self.recvq.pop_front() {
+            self.came_to(Rule::PermitMetReceiver);
+            self.hand_new(task, id);
+            self.release_permit();
+            Answer::Sent
+        } else {
+            self.permits -= 1;
+            self.put(id);
+            Answer::Sent
+        };
         self.said(answer)
     }
 
-    fn first_poll(&mut self, task: Task, side: Side, waker: usize) -> Answer {
-        match side {
-            Side::Send(id) => match self.try_send(id) {
-                Some(true) => return Answer::Sent,
-                Some(false) => return self.send_on_closed(id),
-                None => self.sendq.push_back(task),
-            },
-            Side::Recv => match self.try_recv() {
-                Some(Some(id)) => return Answer::Got(id),
-                Some(None) => return Answer::Drained,
-                None => self.recvq.push_back(task),
-            },
+    /// A permit ends, and its room with it.
+    pub(crate) fn release_permit(&mut self) {
+        self.permits -= 1;
+        if self.closed {
+            self.came_to(Rule::PermitOutlivedTheClose);
+        } else if self.admit() {
+            self.came_to(Rule::TookRoomOfAPermit);
         }
-        self.set(task, State::Queued { waker });
-        Answer::Pending
-    }
-
-    fn set(&mut self, task: Task, state: State) {
-        self.futures.get_mut(&task).expect("it is alive").state = state;
-    }
-
-    pub(crate) fn drop_future(&mut self, task: Task) {
-        let Some(future) = self.futures.remove(&task) else {
-            return; // It panicked.
-        };
-        self.recvq.retain(|&other| other != task);
-        self.sendq.retain(|&other| other != task);
-        match (future.state, future.side) {
-            (State::Handed { id, ticket }, _) => self.give_back(id, ticket),
-            (State::Taken, _) => self.came_to(Rule::TakenThenDropped),
-            (State::Over, _) => {}
-            (_, Side::Send(id)) => self.gone(id),
-            (_, Side::Recv) => {}
-        }
-        self.release(future.handle);
-    }
-
-    // ---- Handles. ----
-
-    pub(crate) fn add_handle(&mut self, key: Key, can: Can) {
-        self.handles.insert(key, Handle { can, holders: 1 });
-    }
-
-    fn hold(&mut self, key: Key) {
-        self.handles.get_mut(&key).expect("it is alive").holders += 1;
-    }
-
-    /// One who held a handle does so no more.
-    pub(crate) fn release(&mut self, key: Key) {
-        let handle = self.handles.get_mut(&key).expect("it is alive");
-        handle.holders -= 1;
-        if handle.holders > 0 {
-            return;
-        }
-        self.handles.remove(&key);
-        if self.is_over() {
-            let left = self.take_what_is_left();
-            if left > 0 {
-                self.came_to(Rule::DroppedWithTheLastHandle);
-            }
-        } else if self.face == Face::Rust {
-            self.a_side_may_be_gone();
-        }
-    }
-
-    fn a_side_may_be_gone(&mut self) {
-        if self.receivers() == 0 {
-            if !self.closed {
-                self.came_to(Rule::ClosedByLastReceiver);
-                self.end();
-            }
-            let left = self.take_what_is_left();
-            self.discarded += left;
-            if left > 0 {
-                self.came_to(Rule::Discarded);
-            }
-        } else if self.senders() == 0 && !self.closed {
-            self.came_to(Rule::ClosedByLastSender);
-            self.end();
-        }
-    }
-
-    fn take_what_is_left(&mut self) -> u64 {
-        let ring = std::mem::take(&mut self.ring);
-        let returned = std::mem::take(&mut self.returned);
-        let left: Vec<Id> = ring.into_iter().chain(returned.into_values()).collect();
-        for &id in &left {
-            self.gone(id);
-        }
-        left.len() as u64
     }
 
     // ---- What one can see. ----
@@ -504,32 +514,21 @@ impl Plain {
         self.ring.len() + self.returned.len()
     }
 
+    /// Room that is promised counts as room.
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= self.capacity
     }
 
-    pub(crate) fn senders(&self) -> usize {
-        self.handles
-            .values()
-            .filter(|handle| handle.can.send)
-            .count()
+    /// How many wait to receive, and to send or for a permit.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.recvq.len(), self.sendq.len())
     }
 
-    pub(crate) fn receivers(&self) -> usize {
-        self.handles
-            .values()
-            .filter(|handle| handle.can.recv)
-            .count()
-    }
-
-    /// No handle is left.
-    pub(crate) fn is_over(&self) -> bool {
-        self.handles.is_empty()
-    }
-
-    /// Who waits, receivers before senders, in the order of the queues.
+    /// Who waits, receivers before senders before those who wait for the
+    /// close, in the order of the queues.
     pub(crate) fn queued(&self) -> Vec<Task> {
-        self.recvq.iter().chain(&self.sendq).copied().collect()
+        let queues = self.recvq.iter().chain(&self.sendq).chain(&self.closeq);
+        queues.copied().collect()
     }
 
     /// Whose wait is over and who has not been polled since, and whether a
@@ -540,7 +539,7 @@ impl Plain {
             .iter()
             .filter_map(|(&task, future)| match future.state {
                 State::Handed { .. } => Some((task, true)),
-                State::Taken | State::Closed => Some((task, false)),
+                State::Taken | State::Closed | State::Granted => Some((task, false)),
                 _ => None,
             });
         done.collect()
