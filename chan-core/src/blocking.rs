@@ -42,9 +42,23 @@ pub(crate) enum Batch {
 impl<T> Hchan<T> {
     // ---- At once or not at all. ----
 
-    /// Sends if that can be done at once.
+    /// Sends if that can be done at once. Looks without the lock: to find the
+    /// channel full or closed takes a load.
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Sent<T> {
+        let seen = self.header().look();
+        if seen.is_closed() {
+            return Sent::Closed(value);
+        }
+        if !seen.may(Direction::Send) {
+            return Sent::Full(value);
+        }
+        self.send_now(value)
+    }
+
+    /// Sends if that can be done at once, and most likely it can.
+    #[inline]
+    pub(crate) fn send_now(&self, value: T) -> Sent<T> {
         let sent = self.op(&mut self.header().lock()).send(value);
         match sent {
             Sent::Full(value) if self.header().is_unbounded() => self.grow_and_send(value),
@@ -65,9 +79,23 @@ impl<T> Hchan<T> {
         sent
     }
 
-    /// Receives if that can be done at once.
+    /// Receives if that can be done at once. Looks without the lock: to find
+    /// the channel empty or closed takes a load.
     #[inline]
     pub(crate) fn try_recv(&self) -> Received<T> {
+        let seen = self.header().look();
+        if seen.is_closed_and_empty() {
+            return Received::Closed;
+        }
+        if !seen.may(Direction::Recv) && !seen.is_timed() {
+            return Received::Empty;
+        }
+        self.recv_now()
+    }
+
+    /// Receives if that can be done at once, and most likely it can.
+    #[inline]
+    pub(crate) fn recv_now(&self) -> Received<T> {
         let received = self.op(&mut self.header().lock()).recv();
         if matches!(received, Received::Empty) && self.header().refresh() {
             return self.op(&mut self.header().lock()).recv();
@@ -83,7 +111,7 @@ impl<T> Hchan<T> {
     /// Sends, at the cost of the oldest value if there is no room.
     pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, Sent<T>> {
         if self.header().is_unbounded() {
-            return fired(self.try_send(value)).map(|()| None);
+            return fired(self.send_now(value)).map(|()| None);
         }
         let forced = self.op(&mut self.header().lock()).force_send(value);
         match forced {
@@ -101,7 +129,7 @@ impl<T> Hchan<T> {
         let sent = if self.header().is_unbounded() {
             // There a permit stands for nothing.
             self.release();
-            fired(self.try_send(value))
+            fired(self.send_now(value))
         } else {
             let (sent, admitted) = self.op(&mut self.header().lock()).send_permitted(value);
             match sent {
@@ -134,7 +162,7 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<(), (Stop, T)> {
-        match self.try_send(value) {
+        match self.send_now(value) {
             Sent::Done(wake) => {
                 wake.fire();
                 Ok(())
@@ -147,7 +175,7 @@ impl<T> Hchan<T> {
     /// Receives, waiting as long as the deadline allows.
     #[inline]
     pub(crate) fn recv(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
-        match self.try_recv() {
+        match self.recv_now() {
             Received::Value(value, wake) => {
                 wake.fire();
                 Ok(value)

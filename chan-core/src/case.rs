@@ -21,6 +21,7 @@ use crate::face::{Closed, RecvFace, SendFace};
 use crate::hchan::{Hchan, Received, Sent, Slot};
 use crate::header::{Guard, Header};
 use crate::parker::{Party, Wake};
+use crate::readiness::Seen;
 use crate::ring::Comeback;
 use crate::sync::UnsafeCell;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
@@ -107,22 +108,21 @@ where
 
 /// A case without its types, as engines handle it.
 #[derive(Clone, Copy)]
-pub(crate) struct Arm<'c>(pub(crate) &'c dyn Erased);
+pub(crate) struct Arm<'c> {
+    header: Option<&'c Header>,
+    direction: Direction,
+    case: &'c dyn Erased,
+}
 
 /// The operations of a case that need no type.
 pub(crate) trait Erased {
-    /// Its channel, unless that is nil.
-    fn header(&self) -> Option<&Header>;
-    /// Does the operation if it can be done now. `guard` is of `header()`.
+    /// Does the operation if it can be done now. `guard` is of its channel.
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake>;
     /// The same with no lock held yet.
-    fn attempt_alone(&self) -> Option<Wake> {
-        self.attempt(&mut self.header()?.lock())
-    }
+    fn attempt_alone(&self) -> Option<Wake>;
     fn waiter(&self) -> &OnceCell<Waiter>;
     /// Where the value is or goes, if one moves.
     fn slot(&self) -> Option<NonNull<()>>;
-    fn direction(&self) -> Direction;
     fn site(&self) -> Site;
     /// It won while it waited.
     fn settle(&self, outcome: Outcome);
@@ -132,14 +132,47 @@ pub(crate) trait Erased {
 
 impl std::fmt::Debug for Arm<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}({})", self.0.direction(), self.0.site())
+        write!(f, "{:?}({})", self.direction, self.case.site())
     }
 }
 
 impl<'c> Arm<'c> {
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn new(
+        header: Option<&'c Header>,
+        direction: Direction,
+        case: &'c dyn Erased,
+    ) -> Self {
+        Arm {
+            header,
+            direction,
+            case,
+        }
+    }
+
+    /// Its channel, unless that is nil.
+    #[inline(always)]
     pub(crate) fn header(&self) -> Option<&'c Header> {
-        self.0.header()
+        self.header
+    }
+
+    /// What its channel says without the lock, a timer asked if there is one.
+    /// Nil says nothing.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<Seen> {
+        let header = self.header?;
+        let seen = header.look();
+        if seen.is_timed() && !seen.may(self.direction) {
+            header.refresh();
+            return Some(header.look());
+        }
+        Some(seen)
+    }
+
+    /// Whether it may be possible, going by what its channel has said.
+    #[inline(always)]
+    pub(crate) fn may(&self, seen: Seen) -> bool {
+        seen.may(self.direction)
     }
 
     /// Where its waiter is queued.
@@ -149,20 +182,20 @@ impl<'c> Arm<'c> {
 
     #[inline]
     pub(crate) fn attempt_alone(&self) -> Option<Wake> {
-        self.0.attempt_alone()
+        self.case.attempt_alone()
     }
 
     #[inline]
     pub(crate) fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
-        self.0.attempt(guard)
+        self.case.attempt(guard)
     }
 
     pub(crate) fn settle(&self, outcome: Outcome) {
-        self.0.settle(outcome);
+        self.case.settle(outcome);
     }
 
     pub(crate) fn abandon(&self) {
-        self.0.abandon();
+        self.case.abandon();
     }
 
     /// Queues the case.
@@ -172,9 +205,9 @@ impl<'c> Arm<'c> {
     /// `guard` is of `header_or_nil()`. The case and the party stay where they are
     /// until the case is withdrawn (C1).
     pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
-        let waiter = self.0.waiter().get_or_init(|| {
+        let waiter = self.case.waiter().get_or_init(|| {
             let party = NonNull::from(party);
-            let (slot, direction, site) = (self.0.slot(), self.0.direction(), self.0.site());
+            let (slot, direction, site) = (self.case.slot(), self.direction, self.case.site());
             Waiter::new(party, slot, direction, index, site)
         });
         // SAFETY: the caller's promise; the case parks once.
@@ -183,7 +216,7 @@ impl<'c> Arm<'c> {
 
     /// The waiter of a case that has parked.
     pub(crate) fn waiter(&self) -> &'c Waiter {
-        self.0.waiter().get().expect("the case has parked")
+        self.case.waiter().get().expect("the case has parked")
     }
 }
 
@@ -271,12 +304,14 @@ impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
     }
 }
 
-impl<T, F> Erased for RecvCase<'_, T, F> {
+impl<T, F> RecvCase<'_, T, F> {
     #[inline]
-    fn header(&self) -> Option<&Header> {
-        self.chan.map(Hchan::header)
+    pub(crate) fn arm(&self) -> Arm<'_> {
+        Arm::new(self.chan.map(Hchan::header), Direction::Recv, self)
     }
+}
 
+impl<T, F> Erased for RecvCase<'_, T, F> {
     #[inline]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
         self.keep(self.chan?.op(guard).recv())
@@ -284,7 +319,7 @@ impl<T, F> Erased for RecvCase<'_, T, F> {
 
     #[inline]
     fn attempt_alone(&self) -> Option<Wake> {
-        self.keep(self.chan?.try_recv())
+        self.keep(self.chan?.recv_now())
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {
@@ -293,10 +328,6 @@ impl<T, F> Erased for RecvCase<'_, T, F> {
 
     fn slot(&self) -> Option<NonNull<()>> {
         Some(NonNull::from(&self.slot).cast())
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Recv
     }
 
     fn site(&self) -> Site {
@@ -503,12 +534,14 @@ impl<T, F: SendFace<T>> SendCase<'_, T, F> {
     }
 }
 
-impl<T, F> Erased for SendCase<'_, T, F> {
+impl<T, F> SendCase<'_, T, F> {
     #[inline]
-    fn header(&self) -> Option<&Header> {
-        self.chan.map(Hchan::header)
+    pub(crate) fn arm(&self) -> Arm<'_> {
+        Arm::new(self.chan.map(Hchan::header), Direction::Send, self)
     }
+}
 
+impl<T, F> Erased for SendCase<'_, T, F> {
     #[inline]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
         let chan = self.chan?;
@@ -523,7 +556,7 @@ impl<T, F> Erased for SendCase<'_, T, F> {
     fn attempt_alone(&self) -> Option<Wake> {
         let chan = self.chan?;
         // SAFETY: a case that attempts is not linked.
-        unsafe { self.offer.try_with(|value| chan.try_send(value)) }
+        unsafe { self.offer.try_with(|value| chan.send_now(value)) }
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {
@@ -532,10 +565,6 @@ impl<T, F> Erased for SendCase<'_, T, F> {
 
     fn slot(&self) -> Option<NonNull<()>> {
         Some(NonNull::from(&self.offer.slot).cast())
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Send
     }
 
     fn site(&self) -> Site {

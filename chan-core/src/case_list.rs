@@ -82,7 +82,7 @@ macro_rules! list_of {
             #[inline]
             fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
                 let (last, before) = arms.split_last_mut().expect("one place per case");
-                *last = Some(Arm(&self.1));
+                *last = Some(self.1.arm());
                 self.0.fill(before);
             }
         }

@@ -103,7 +103,7 @@ struct Sends<'a, T, F, M> {
 
 impl<T, F: RecvFace<T>, R, M: FnMut(F::Out) -> R> Handled<R> for Receives<'_, T, F, M> {
     fn arm(&self) -> Arm<'_> {
-        Arm(&self.case)
+        self.case.arm()
     }
 
     fn is_armed(&self) -> bool {
@@ -125,7 +125,7 @@ impl<T, F: RecvFace<T>, R, M: FnMut(F::Out) -> R> Handled<R> for Receives<'_, T,
 
 impl<T, F: SendFace<T>, R, M: FnMut(F::Out) -> R> Handled<R> for Sends<'_, T, F, M> {
     fn arm(&self) -> Arm<'_> {
-        Arm(&self.case)
+        self.case.arm()
     }
 
     fn is_armed(&self) -> bool {
@@ -316,16 +316,9 @@ impl<'a, R> CaseSet<'a, R> {
     /// `send on closed channel`, if that is what the case is.
     #[track_caller]
     pub fn look(&mut self, chance: impl FnMut(u32) -> u32) -> Option<R> {
-        let won = match self.look_at_once(chance) {
-            Some(won) => won,
-            None if self.order.len() > 1 => {
-                let mut frozen = Frozen::lock(&self.cases, &self.order, &mut self.space);
-                let won = frozen.look(&self.order)?;
-                drop(frozen);
-                won
-            }
-            None => return None,
-        };
+        self.line_up();
+        let (order, space) = (&mut self.order, &mut self.space);
+        let won = look::unless_idle(&self.cases, order, space, self.first, chance)?;
         let index = won.fire();
         Some(self.finish(index))
     }
@@ -336,16 +329,21 @@ impl<'a, R> CaseSet<'a, R> {
     ///
     /// As [`CaseSet::look`].
     #[track_caller]
-    pub fn wait(&mut self, chance: impl FnMut(u32) -> u32, deadline: Option<Instant>) -> Option<R> {
-        let index = match self.look_at_once(chance) {
+    pub fn wait(
+        &mut self,
+        mut chance: impl FnMut(u32) -> u32,
+        deadline: Option<Instant>,
+    ) -> Option<R> {
+        let index = match self.look_at_once(&mut chance) {
             Some(won) => won.fire(),
             None if self.order.is_empty() => {
                 nil::wait_without_cases(deadline);
                 return None;
             }
             None => {
-                let (cases, order) = (&self.cases, &self.order);
-                selection::wait_in_queues(cases, order, &mut self.space, deadline)?
+                let (order, space) = (&mut self.order, &mut self.space);
+                let (cases, first) = (&self.cases, self.first);
+                selection::wait_in_queues(cases, order, space, first, &mut chance, deadline)?
             }
         };
         Some(self.finish(index))
@@ -434,19 +432,19 @@ impl<'a, R> CaseSet<'a, R> {
 
     fn look_at_once(&mut self, chance: impl FnMut(u32) -> u32) -> Option<Winner> {
         self.line_up();
-        look::at_once(&self.cases, &mut self.order, self.first, chance)
+        look::at_once(&self.cases, &mut self.order, self.first, chance).winner()
     }
 
     fn first_poll(
         &mut self,
         cx: &mut Context<'_>,
-        chance: impl FnMut(u32) -> u32,
+        mut chance: impl FnMut(u32) -> u32,
         has_deadline: bool,
     ) -> Option<u16> {
         if coop::must_yield(cx) {
             return None;
         }
-        if let Some(won) = self.look_at_once(chance) {
+        if let Some(won) = self.look_at_once(&mut chance) {
             coop::was_ready();
             return Some(won.fire());
         }
@@ -456,9 +454,10 @@ impl<'a, R> CaseSet<'a, R> {
             self.nothing.insert(nothing).as_ref().list();
             return None;
         }
-        *self.party = Party::task(self.order.len() as u32, true, has_deadline);
         // Foreign code, so between two looks and not within one.
+        look::shuffle(&mut self.order, self.first, chance);
         let waker = cx.waker().clone();
+        *self.party = Party::task(self.order.len() as u32, true, has_deadline);
         // SAFETY: nothing is linked yet.
         let none = unsafe { self.party.set_waker(waker) };
         debug_assert!(none.is_none(), "the party is new");

@@ -9,7 +9,7 @@ use crate::case::{Arm, Erased, sent_on_closed};
 use crate::case_list::{CaseList, Cons, End, sealed};
 use crate::face::{Closed, SendFace};
 use crate::hchan::{Hchan, Reserved};
-use crate::header::{Guard, Header};
+use crate::header::Guard;
 use crate::parker::Wake;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 
@@ -81,10 +81,6 @@ impl<'a, T> CloseCase<'a, T> {
 }
 
 impl<T> Erased for ReserveCase<'_, T> {
-    fn header(&self) -> Option<&Header> {
-        self.chan.map(Hchan::header)
-    }
-
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
         match self.chan?.op(guard).reserve() {
             Reserved::Granted => self.granted.set(true),
@@ -94,16 +90,16 @@ impl<T> Erased for ReserveCase<'_, T> {
         Some(Wake::None)
     }
 
+    fn attempt_alone(&self) -> Option<Wake> {
+        self.attempt(&mut self.chan?.header().lock())
+    }
+
     fn waiter(&self) -> &OnceCell<Waiter> {
         &self.waiter
     }
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Send
     }
 
     fn site(&self) -> Site {
@@ -128,14 +124,14 @@ impl<T> Erased for ReserveCase<'_, T> {
 }
 
 impl<T> Erased for CloseCase<'_, T> {
-    fn header(&self) -> Option<&Header> {
-        self.chan.map(Hchan::header)
-    }
-
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
         // Nil is never closed.
         self.chan?;
         guard.closed.then_some(Wake::None)
+    }
+
+    fn attempt_alone(&self) -> Option<Wake> {
+        self.attempt(&mut self.chan?.header().lock())
     }
 
     fn waiter(&self) -> &OnceCell<Waiter> {
@@ -144,10 +140,6 @@ impl<T> Erased for CloseCase<'_, T> {
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::Close
     }
 
     fn site(&self) -> Site {
@@ -162,11 +154,13 @@ impl<T> Erased for CloseCase<'_, T> {
 }
 
 macro_rules! list_of_one {
-    ($case:ident) => {
+    ($case:ident, $direction:ident) => {
         #[allow(private_interfaces, reason = "nobody outside can call it")]
         impl<T> sealed::Sealed for Cons<End, $case<'_, T>> {
             fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
-                arms[0] = Some(Arm(&self.1));
+                let case = &self.1;
+                let header = case.chan.map(Hchan::header);
+                arms[0] = Some(Arm::new(header, Direction::$direction, case));
             }
         }
 
@@ -180,5 +174,5 @@ macro_rules! list_of_one {
     };
 }
 
-list_of_one!(ReserveCase);
-list_of_one!(CloseCase);
+list_of_one!(ReserveCase, Send);
+list_of_one!(CloseCase, Close);

@@ -141,7 +141,7 @@ impl<T> Hchan<T> {
 
     /// Closes; false if it was closed. Whoever waits is woken.
     pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
-        if !self.header.lock().close(&self.header, at) {
+        if !self.header.lock().close(at) {
             return false;
         }
         // Channels that close because a side was dropped are the daily course.
@@ -175,7 +175,7 @@ impl<T> Hchan<T> {
     pub(crate) fn close_and_discard(&self) {
         let discarded = {
             let mut guard = self.header.lock();
-            guard.close(&self.header, None);
+            guard.close(None);
             self.op(&mut guard).take_all()
         };
         self.wake_the_settled();
@@ -254,9 +254,10 @@ impl<T> Op<'_, T> {
     }
 
     #[inline(always)]
-    fn len_changed(&mut self) {
+    fn buffer_changed(&mut self) {
         let store = self.store();
         let len = store.buffer.len() + store.returned.len();
+        self.guarded.full = !self.header.is_unbounded() && self.store().buffer.is_full();
         self.header.set_len(len);
         self.check();
     }
@@ -300,7 +301,7 @@ impl<T> Op<'_, T> {
     fn append(&mut self, value: T) {
         self.store().buffer.push(value);
         self.guarded.sent += 1;
-        self.len_changed();
+        self.buffer_changed();
     }
 
     /// Sends whether or not there is room: if there is none, the oldest value
@@ -327,13 +328,13 @@ impl<T> Op<'_, T> {
     pub(crate) fn recv(&mut self) -> Received<T> {
         if let Some(node) = self.store().returned.pop() {
             self.guarded.received += 1;
-            self.len_changed();
+            self.buffer_changed();
             return Received::Returned(node);
         }
         if let Some(value) = self.store().buffer.pop() {
             self.guarded.received += 1;
             let wake = self.admit();
-            self.len_changed();
+            self.buffer_changed();
             return Received::Value(value, wake);
         }
         if self.guarded.closed {
@@ -397,6 +398,7 @@ impl<T> Op<'_, T> {
             return Reserved::Full;
         }
         self.guarded.permits += 1;
+        self.buffer_changed();
         Reserved::Granted
     }
 
@@ -416,7 +418,7 @@ impl<T> Op<'_, T> {
         }
         self.store().buffer.release();
         let wake = self.admit();
-        self.len_changed();
+        self.buffer_changed();
         wake
     }
 
@@ -505,7 +507,7 @@ impl<T> Op<'_, T> {
             ),
             None => {
                 self.store().returned.insert(node, ticket, value);
-                self.len_changed();
+                self.buffer_changed();
                 (Wake::None, None)
             }
         }

@@ -22,10 +22,9 @@
 //! - `sides`: as the count of an `Arc`: Release on the way down, Acquire by
 //!   the last, who destroys. Model: `last_two_handles_race`.
 //! - `memory`: the same, for the memory. Model: `watcher_meets_last_handle`.
-//! - `len`, `closed`: written under the lock, read without it by `len()` and
-//!   `is_closed()`: hints, Relaxed and Acquire. A `true` of `is_closed` shows
-//!   what the closer did before (rule 39 of the parity table). Model:
-//!   `closed_flag_publishes`.
+//! - `len`: written under the lock, read without it by `len()`: a hint,
+//!   Relaxed.
+//! - `readiness`: see there. A guard that goes brings it up to date.
 
 use std::borrow::Cow;
 use std::mem::ManuallyDrop;
@@ -37,8 +36,9 @@ use std::sync::Arc;
 use crate::capability::{Capability, Gone, Handles, LIMIT, too_many_handles};
 use crate::lock::RawLock;
 use crate::parker::{self, Wake};
+use crate::readiness::{Readiness, Seen};
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 use crate::watch::{ChannelId, Note};
 
@@ -89,6 +89,8 @@ pub(crate) struct Guarded {
     pub(crate) handed: WaitQueue,
     pub(crate) closeq: WaitQueue,
     pub(crate) closed: bool,
+    /// Values and permits fill the buffer. Never of one without a limit.
+    pub(crate) full: bool,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
     /// The line of an explicit close.
@@ -106,8 +108,8 @@ pub(crate) struct Guarded {
 pub(crate) struct Header {
     lock: RawLock,
     guarded: UnsafeCell<Guarded>,
+    readiness: Readiness,
     len: AtomicUsize,
-    closed: AtomicBool,
     handles: AtomicU64,
     sides: AtomicUsize,
     memory: AtomicUsize,
@@ -134,12 +136,14 @@ impl Header {
         element: fn() -> &'static str,
         free: unsafe fn(NonNull<Header>),
     ) -> Self {
+        let full = birth.capacity == 0;
         let guarded = Guarded {
             recvq: WaitQueue::new(Place::Recvq),
             sendq: WaitQueue::new(Place::Sendq),
             handed: WaitQueue::new(Place::Handed),
             closeq: WaitQueue::new(Place::Closeq),
             closed: false,
+            full,
             permits: 0,
             closed_at: None,
             sent: 0,
@@ -151,8 +155,8 @@ impl Header {
         Header {
             lock: RawLock::new(),
             guarded: UnsafeCell::new(guarded),
+            readiness: Readiness::new(birth.source.is_some(), !full),
             len: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
             handles: AtomicU64::new(all.0),
             sides: AtomicUsize::new(2),
             memory: AtomicUsize::new(1),
@@ -168,8 +172,8 @@ impl Header {
     pub(crate) fn lock(&self) -> Guard<'_> {
         self.lock.lock();
         Guard {
-            access: self.guarded.get_mut(),
-            unlock: Unlock(self),
+            header: self,
+            access: ManuallyDrop::new(self.guarded.get_mut()),
         }
     }
 
@@ -197,14 +201,14 @@ impl Header {
     #[inline]
     pub(crate) unsafe fn with_held<R>(&self, f: impl FnOnce(&mut Guard<'_>) -> R) -> R {
         let mut guard = ManuallyDrop::new(Guard {
-            access: self.guarded.get_mut(),
-            unlock: Unlock(self),
+            header: self,
+            access: ManuallyDrop::new(self.guarded.get_mut()),
         });
         let result = f(&mut guard);
+        guard.publish();
         // The access ends, the lock is kept; so it is if `f` panics.
-        let Guard { access, unlock } = ManuallyDrop::into_inner(guard);
-        let _ended: crate::sync::MutPtr<Guarded> = access;
-        std::mem::forget(unlock);
+        // SAFETY: dropped once, as the guard is not, and not used after.
+        unsafe { ManuallyDrop::drop(&mut guard.access) };
         result
     }
 
@@ -261,12 +265,13 @@ impl Header {
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // Acquire pairs with the Release in `set_closed`.
-        self.closed.load(Ordering::Acquire)
+        self.look().is_closed()
     }
 
-    fn set_closed(&self) {
-        self.closed.store(true, Ordering::Release);
+    /// What it says without its lock.
+    #[inline(always)]
+    pub(crate) fn look(&self) -> Seen {
+        self.readiness.look()
     }
 
     // ---- Counting handles. ----
@@ -387,24 +392,37 @@ impl Header {
 
 /// The lock of a channel, held, and what it guards.
 pub(crate) struct Guard<'a> {
-    // Before `unlock`: the access ends first.
-    access: crate::sync::MutPtr<Guarded>,
-    unlock: Unlock<'a>,
+    header: &'a Header,
+    access: ManuallyDrop<crate::sync::MutPtr<Guarded>>,
 }
 
-struct Unlock<'a>(&'a Header);
-
-impl Drop for Unlock<'_> {
+impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.lock.unlock();
+        self.publish();
+        // The access ends first.
+        // SAFETY: dropped once, and not used after.
+        unsafe { ManuallyDrop::drop(&mut self.access) };
+        self.header.lock.unlock();
     }
 }
 
 impl<'a> Guard<'a> {
     #[inline(always)]
     pub(crate) fn header(&self) -> &'a Header {
-        self.unlock.0
+        self.header
+    }
+
+    /// Tells those without the lock what has changed.
+    #[inline(always)]
+    fn publish(&self) {
+        let values = self.header.len() > 0;
+        let (closed, room) = (self.closed, !self.full);
+        self.header.readiness.set(
+            closed,
+            values || !self.sendq.is_empty() && !closed,
+            room || !self.recvq.is_empty(),
+        );
     }
 
     /// Whether a value that was handed over and comes back is out of date: its
@@ -421,7 +439,7 @@ impl Deref for Guard<'_> {
     #[inline(always)]
     fn deref(&self) -> &Guarded {
         // SAFETY: H1, the lock is held while `self` lives.
-        unsafe { self.access.deref() }
+        unsafe { (*self.access).deref() }
     }
 }
 
@@ -429,7 +447,7 @@ impl DerefMut for Guard<'_> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Guarded {
         // SAFETY: H1, the lock is held while `self` lives.
-        unsafe { self.access.deref() }
+        unsafe { (*self.access).deref() }
     }
 }
 
@@ -548,17 +566,12 @@ impl Guarded {
     }
 
     /// Closes: from here on every waiter has its answer. False if closed.
-    pub(crate) fn close(
-        &mut self,
-        header: &Header,
-        at: Option<&'static Location<'static>>,
-    ) -> bool {
+    pub(crate) fn close(&mut self, at: Option<&'static Location<'static>>) -> bool {
         if self.closed {
             return false;
         }
         self.closed = true;
         self.closed_at = at;
-        header.set_closed();
         let queues = [&self.recvq, &self.sendq, &self.closeq];
         for waiter in queues.into_iter().flat_map(WaitQueue::iter) {
             let party = waiter.party();

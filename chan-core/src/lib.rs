@@ -90,6 +90,7 @@ mod clock;
 mod coop;
 mod lock;
 mod panics;
+mod readiness;
 mod spin;
 mod sync;
 mod watch;

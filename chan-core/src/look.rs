@@ -1,13 +1,15 @@
 //! One look at several channels, and the queues behind it: Go's `selectgo`,
 //! in passes that carry Go's numbers.
 //!
-//! - Pass 0, [`at_once`]: the cases one after the other, in the order that
-//!   chance gives them, each channel locked alone. The first that can be done
-//!   is done. Nothing is said of the others: a case that was not ready when
-//!   its turn came may be by now.
+//! - Pass 0, [`at_once`]: a glance at each channel's word, without its lock
+//!   ([`crate::readiness`]). Of those that seem ready chance picks one, which
+//!   is tried under its lock alone, then another.
+//!   Nothing is said of the others: a case that was not ready when its turn
+//!   came may be by now. Only [`unless_idle`], which a default needs, looks at
+//!   the words twice, to know of one moment (R2).
 //! - Pass 1, [`Frozen::look`]: the same with all channels locked, so "none is
 //!   ready" is true at one moment for all of them. Only a select that is about
-//!   to wait, or to take its default, needs that.
+//!   to wait needs that.
 //! - Pass 2, [`Frozen::park`]: under the same locks, queue up everywhere.
 //! - Pass 3, [`withdraw`]: when it is over, leave the queues, one after the
 //!   other. Nobody can win any more what has been won, so it needs no moment.
@@ -24,10 +26,10 @@
 //!     channel's lock; or the one that wins the party's claim (parker, P1).
 //! S4  When the wait is over no waiter of it is linked, whatever way it ended.
 //!
-//! Uniform choice: the order is a permutation drawn by Fisher and Yates, one
-//! place at a time as the look goes on, and the first ready case of it wins.
-//! A random start followed by a cyclic walk would favour cases behind idle
-//! ones.
+//! Uniform choice: each of those that seem ready in one pass over all is as
+//! likely to be tried as any other, whatever stands between them. (A random
+//! start followed by a cyclic walk would favour cases behind idle ones.) Before
+//! a select queues up its order is shuffled whole, by Fisher and Yates.
 //!
 //! Cases of nil channels are never ready and nobody can win them, so they have
 //! no part in the moment: they are listed where a watcher finds them, under
@@ -70,29 +72,116 @@ impl Winner {
     }
 }
 
-/// Pass 0. `order` comes with the numbers of the cases, the first `first` of
-/// them in the order in which they are to be looked at; if nothing is ready
-/// the others have been shuffled. `chance` gives numbers below its argument,
-/// each equally likely.
+/// What a glance at all cases has brought.
+pub(crate) enum Glance {
+    Won(Winner),
+    /// None was ready when its turn came; the sum of the words.
+    Idle(u64),
+    /// Some seemed ready, but others were faster.
+    Lost,
+}
+
+impl Glance {
+    #[inline]
+    pub(crate) fn winner(self) -> Option<Winner> {
+        match self {
+            Glance::Won(winner) => Some(winner),
+            Glance::Idle(_) | Glance::Lost => None,
+        }
+    }
+}
+
+/// Pass 0. `order` has the numbers of the cases, the first `first` of them in
+/// the order in which they are to be looked at. The others change places.
+/// `chance` gives numbers below its argument, each equally likely.
 #[inline]
 pub(crate) fn at_once<A: Arms + ?Sized>(
     arms: &A,
     order: &mut [u16],
     first: usize,
     mut chance: impl FnMut(u32) -> u32,
-) -> Option<Winner> {
+) -> Glance {
+    let mut sum = 0_u64;
+    let mut lost = false;
+    // Where those that seem ready end.
+    let mut end = first;
     for place in 0..order.len() {
-        let left = order.len() - place;
-        if place >= first && left > 1 {
-            // Less than MOST; whatever chance says, it stays a permutation.
-            order.swap(place, place + chance(left as u32) as usize % left);
-        }
         let index = order[place];
-        if let Some(wake) = arms.arm(index).attempt_alone() {
-            return Some(Winner { index, wake });
+        let arm = arms.arm(index);
+        let Some(seen) = arm.peek() else { continue };
+        sum = sum.wrapping_add(seen.word());
+        if !arm.may(seen) {
+            continue;
+        }
+        if place >= first {
+            order.swap(end, place);
+            end += 1;
+        } else if let Some(wake) = arm.attempt_alone() {
+            return Glance::Won(Winner { index, wake });
+        } else {
+            lost = true;
         }
     }
-    None
+    lost |= end > first;
+    while end > first {
+        let count = end - first;
+        let pick = match count {
+            1 => 0,
+            // Whatever chance says, it is one of them.
+            _ => chance(count as u32) as usize % count,
+        };
+        let index = order[first + pick];
+        if let Some(wake) = arms.arm(index).attempt_alone() {
+            return Glance::Won(Winner { index, wake });
+        }
+        end -= 1;
+        order.swap(first + pick, end);
+    }
+    if lost {
+        Glance::Lost
+    } else {
+        Glance::Idle(sum)
+    }
+}
+
+/// Pass 0 for a select with a default: nothing only if at one moment no case
+/// was ready. `space` is as long as `order`.
+#[inline]
+pub(crate) fn unless_idle<A: Arms + ?Sized>(
+    arms: &A,
+    order: &mut [u16],
+    space: &mut [u16],
+    first: usize,
+    mut chance: impl FnMut(u32) -> u32,
+) -> Option<Winner> {
+    const ROUNDS: usize = 4;
+    for _ in 0..ROUNDS {
+        match at_once(arms, order, first, &mut chance) {
+            Glance::Won(winner) => return Some(winner),
+            // Of one channel the first look was a moment already.
+            _ if order.len() < 2 => return None,
+            Glance::Idle(sum) if sum == sum_of_words(arms, order) => return None,
+            Glance::Idle(_) | Glance::Lost => {}
+        }
+    }
+    // It changes all the time: hold it.
+    shuffle(order, first, chance);
+    Frozen::lock(arms, order, space).look(order)
+}
+
+fn sum_of_words<A: Arms + ?Sized>(arms: &A, order: &[u16]) -> u64 {
+    let headers = order.iter().filter_map(|&index| arms.arm(index).header());
+    headers.fold(0, |sum, header| sum.wrapping_add(header.look().word()))
+}
+
+/// Puts the cases in the order of the looks that follow; the first `first`
+/// stay where they are.
+pub(crate) fn shuffle(order: &mut [u16], first: usize, mut chance: impl FnMut(u32) -> u32) {
+    for place in first..order.len().saturating_sub(1) {
+        let left = order.len() - place;
+        // Less than MOST; whatever chance says, it stays a permutation.
+        order.swap(place, place + chance(left as u32) as usize % left);
+    }
 }
 
 /// Has timers that are due fire, so that cases are ready which should be (rule
@@ -143,7 +232,7 @@ impl<'c, A: Arms + ?Sized> Frozen<'c, A> {
         }
     }
 
-    /// Pass 1, in an order that pass 0 has left.
+    /// Pass 1.
     pub(crate) fn look(&mut self, order: &[u16]) -> Option<Winner> {
         order.iter().find_map(|&index| {
             let arm = self.arms.arm(index);

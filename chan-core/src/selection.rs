@@ -18,7 +18,7 @@ use std::time::Instant;
 use crate::case::Arm;
 use crate::case_list::CaseList;
 use crate::coop;
-use crate::look::{self, Arms, Frozen, Winner};
+use crate::look::{self, Arms, Frozen, Glance, Winner};
 use crate::nil;
 use crate::parker::Party;
 
@@ -37,14 +37,8 @@ pub fn look<L: CaseList, const N: usize>(
 ) -> Option<L::Won> {
     let arms = arms::<L, N>(&cases);
     let mut order = in_order::<N>();
-    let mut won = look::at_once(&arms[..], &mut order, first, chance).map(Winner::fire);
-    // Of one channel the first look was a moment already.
-    if won.is_none() && N > 1 {
-        let mut space = [0; N];
-        let last_look = Frozen::lock(&arms[..], &order, &mut space).look(&order);
-        won = last_look.map(Winner::fire);
-    }
-    Some(cases.take(won?.into()))
+    let won = look::unless_idle(&arms[..], &mut order, &mut [0; N], first, chance)?;
+    Some(cases.take(won.fire().into()))
 }
 
 /// Waits until a case has won, or until the deadline has come. For the order
@@ -57,7 +51,7 @@ pub fn look<L: CaseList, const N: usize>(
 pub fn wait<L: CaseList, const N: usize>(
     cases: L,
     first: usize,
-    chance: impl FnMut(u32) -> u32,
+    mut chance: impl FnMut(u32) -> u32,
     deadline: Option<Instant>,
 ) -> Option<L::Won> {
     if N == 0 {
@@ -66,31 +60,32 @@ pub fn wait<L: CaseList, const N: usize>(
     }
     let arms = arms::<L, N>(&cases);
     let mut order = in_order::<N>();
-    let won = match look::at_once(&arms[..], &mut order, first, chance) {
-        Some(won) => Some(won.fire()),
-        None => wait_parked(&arms, &order, deadline),
+    let won = match look::at_once(&arms[..], &mut order, first, &mut chance) {
+        Glance::Won(won) => Some(won.fire()),
+        _ => wait_in_queues(
+            &arms[..],
+            &mut order,
+            &mut [0; N],
+            first,
+            &mut chance,
+            deadline,
+        ),
     };
     Some(cases.take(won?.into()))
 }
 
-#[cold]
-fn wait_parked<const N: usize>(
-    arms: &[Arm<'_>; N],
-    order: &[u16; N],
-    deadline: Option<Instant>,
-) -> Option<u16> {
-    let mut space = [0; N];
-    wait_in_queues(&arms[..], order, &mut space, deadline)
-}
-
 /// Waits after a first look that has found nothing. `space` is as long as
 /// `order`.
+#[cold]
 pub(crate) fn wait_in_queues<A: Arms + ?Sized>(
     arms: &A,
-    order: &[u16],
+    order: &mut [u16],
     space: &mut [u16],
+    first: usize,
+    chance: &mut dyn FnMut(u32) -> u32,
     deadline: Option<Instant>,
 ) -> Option<u16> {
+    look::shuffle(order, first, chance);
     let party = Party::thread(order.len() as u32, true, deadline.is_some());
     let mut frozen = Frozen::lock(arms, order, space);
     if let Some(won) = frozen.look(order) {
@@ -188,7 +183,8 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         let won = match this.stage.replace(Stage::Over) {
             Stage::Fresh => {
                 let arms = this.arms();
-                look::at_once(&arms[..], &mut in_order::<N>(), N, |_| 0).map(Winner::fire)
+                let glance = look::at_once(&arms[..], &mut in_order::<N>(), N, |_| 0);
+                glance.winner().map(Winner::fire)
             }
             // SAFETY: parked, and over from here on.
             Stage::Parked => unsafe {
@@ -209,18 +205,20 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         &self.cases
     }
 
-    fn first_poll(&self, cx: &mut Context<'_>, chance: impl FnMut(u32) -> u32) -> Option<u16> {
+    fn first_poll(&self, cx: &mut Context<'_>, mut chance: impl FnMut(u32) -> u32) -> Option<u16> {
         if coop::must_yield(cx) {
             return None;
         }
         let arms = self.arms();
         let mut order = in_order::<N>();
-        if let Some(won) = look::at_once(&arms[..], &mut order, self.first, chance) {
+        let glance = look::at_once(&arms[..], &mut order, self.first, &mut chance);
+        if let Some(won) = glance.winner() {
             coop::was_ready();
             self.stage.set(Stage::Over);
             return Some(won.fire());
         }
         // Foreign code, so between two looks and not within one.
+        look::shuffle(&mut order, self.first, chance);
         let waker = cx.waker().clone();
         // SAFETY: nothing is linked yet.
         let none = unsafe { self.party.set_waker(waker) };

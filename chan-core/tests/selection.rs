@@ -53,16 +53,27 @@ fn chance_that_is_nonsense_misses_no_ready_case() {
 
 #[test]
 fn chance_that_panics_leaves_the_selection_unused() {
-    let (a, b) = (Chan::<i32>::new(1), Chan::new(1));
-    let mut selection = selection!(&a, &b, 2);
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(caught(|| selection
-        .as_mut()
-        .poll(&mut context, |_| panic!("no chance"))));
-    assert_eq!((a.len(), b.len()), (0, 0));
-    let polled = selection.as_mut().poll(&mut context, |_| 0);
-    assert!(matches!(polled, Poll::Ready(Won::This(()))));
-    assert_eq!(b.recv(), Some(2));
+    // Between two that are ready, and before it queues up.
+    for ready in [true, false] {
+        let (a, b) = (Chan::new(1), Chan::new(1));
+        match ready {
+            true => a.send(1),
+            false => b.send(1),
+        }
+        let mut selection = selection!(&a, &b, 2);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(caught(|| selection
+            .as_mut()
+            .poll(&mut context, |_| panic!("no chance"))));
+        assert_eq!(
+            (a.len(), b.len()),
+            (usize::from(ready), usize::from(!ready))
+        );
+        drop((a.try_recv(), b.try_recv()));
+        let polled = selection.as_mut().poll(&mut context, |_| 0);
+        assert!(matches!(polled, Poll::Ready(Won::This(()))));
+        assert_eq!(b.recv(), Some(2));
+    }
 }
 
 #[test]
