@@ -24,6 +24,8 @@ mod fairness;
 mod forms;
 #[path = "go_programs/rules.rs"]
 mod rules;
+#[path = "go_programs/series.rs"]
+mod series;
 #[path = "go_programs/small.rs"]
 mod small;
 #[path = "support/mod.rs"]
@@ -68,6 +70,7 @@ macro_rules! programs {
             small::go_select8
             small::go_nonblock
             small::go_chanlinear
+            series::go_powser1
             rules::rule_46_nothing_is_evaluated_again_after_the_wait
             rules::rule_47_a_loser_is_not_run_after_the_wait
             rules::rule_50_default_exactly_if_nothing_can_go_on
