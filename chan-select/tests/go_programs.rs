@@ -22,6 +22,8 @@ mod executor;
 mod fairness;
 #[path = "go_programs/forms.rs"]
 mod forms;
+#[path = "go_programs/reflected.rs"]
+mod reflected;
 #[path = "go_programs/rules.rs"]
 mod rules;
 #[path = "go_programs/series.rs"]
@@ -71,6 +73,7 @@ macro_rules! programs {
             small::go_nonblock
             small::go_chanlinear
             series::go_powser1
+            reflected::go_reflect_select
             rules::rule_46_nothing_is_evaluated_again_after_the_wait
             rules::rule_47_a_loser_is_not_run_after_the_wait
             rules::rule_50_default_exactly_if_nothing_can_go_on
