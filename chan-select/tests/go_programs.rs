@@ -22,8 +22,14 @@ mod executor;
 mod fairness;
 #[path = "go_programs/forms.rs"]
 mod forms;
+#[path = "go_programs/moment.rs"]
+mod moment;
+#[path = "go_programs/reflected.rs"]
+mod reflected;
 #[path = "go_programs/rules.rs"]
 mod rules;
+#[path = "go_programs/series.rs"]
+mod series;
 #[path = "go_programs/small.rs"]
 mod small;
 #[path = "support/mod.rs"]
@@ -68,6 +74,13 @@ macro_rules! programs {
             small::go_select8
             small::go_nonblock
             small::go_chanlinear
+            moment::rule_57_one_moment_for_any_number_of_cases
+            moment::rule_57_any_order_of_cases_is_one_order_of_locks
+            moment::rule_61_losers_leave_from_anywhere
+            moment::rule_63_a_select_of_65536_cases_waits
+            moment::rule_65_bodies_lead_out
+            series::go_powser1
+            reflected::go_reflect_select
             rules::rule_46_nothing_is_evaluated_again_after_the_wait
             rules::rule_47_a_loser_is_not_run_after_the_wait
             rules::rule_50_default_exactly_if_nothing_can_go_on
