@@ -132,7 +132,7 @@ macro_rules! capacity_or_none {
             pub fn capacity(&self) -> Option<usize> {
                 let header = self.chan().map(|chan| chan.header());
                 match header.map_or(0, |header| header.shown(header.capacity())) {
-                    crate::header::UNBOUNDED => None,
+                    crate::birth::UNBOUNDED => None,
                     capacity => Some(capacity),
                 }
             }

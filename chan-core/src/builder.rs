@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::panic::Location;
 
+use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::chan::Chan;
 use crate::handle;
-use crate::header::{Birth, Manners, UNBOUNDED};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 

@@ -17,15 +17,15 @@ use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::NonNull;
 
+use crate::arm::{Arm, Erased};
 use crate::face::{Closed, RecvFace, SendFace};
 use crate::hchan::{Hchan, Received, Sent, Slot};
-use crate::header::{Guard, Header};
-use crate::parker::{Party, Wake};
-use crate::readiness::Seen;
+use crate::header::Guard;
+use crate::parker::Wake;
 use crate::ring::Comeback;
 use crate::sync::UnsafeCell;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
-use crate::{handle, nil, watch};
+use crate::{handle, watch};
 
 /// An operand of a receive case: a receiver, a channel, a view of one, or an
 /// optional one of these, `None` being nil.
@@ -103,120 +103,6 @@ where
             Some(operand) => operand.arm(value),
             None => SendCase::new(None, value, Location::caller()),
         }
-    }
-}
-
-/// A case without its types, as engines handle it.
-#[derive(Clone, Copy)]
-pub(crate) struct Arm<'c> {
-    header: Option<&'c Header>,
-    direction: Direction,
-    case: &'c dyn Erased,
-}
-
-/// The operations of a case that need no type.
-pub(crate) trait Erased {
-    /// Does the operation if it can be done now. `guard` is of its channel.
-    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake>;
-    /// The same with no lock held yet.
-    fn attempt_alone(&self) -> Option<Wake>;
-    fn waiter(&self) -> &OnceCell<Waiter>;
-    /// Where the value is or goes, if one moves.
-    fn slot(&self) -> Option<NonNull<()>>;
-    fn site(&self) -> Site;
-    /// It won while it waited.
-    fn settle(&self, outcome: Outcome);
-    /// It won while it waited, but its result is not wanted.
-    fn abandon(&self);
-}
-
-impl std::fmt::Debug for Arm<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}({})", self.direction, self.case.site())
-    }
-}
-
-impl<'c> Arm<'c> {
-    #[inline(always)]
-    pub(crate) fn new(
-        header: Option<&'c Header>,
-        direction: Direction,
-        case: &'c dyn Erased,
-    ) -> Self {
-        Arm {
-            header,
-            direction,
-            case,
-        }
-    }
-
-    /// Its channel, unless that is nil.
-    #[inline(always)]
-    pub(crate) fn header(&self) -> Option<&'c Header> {
-        self.header
-    }
-
-    /// What its channel says without the lock, a timer asked if there is one.
-    /// Nil says nothing.
-    #[inline(always)]
-    pub(crate) fn peek(&self) -> Option<Seen> {
-        let header = self.header?;
-        let seen = header.look();
-        if seen.is_timed() && !seen.may(self.direction) {
-            header.refresh();
-            return Some(header.look());
-        }
-        Some(seen)
-    }
-
-    /// Whether it may be possible, going by what its channel has said.
-    #[inline(always)]
-    pub(crate) fn may(&self, seen: Seen) -> bool {
-        seen.may(self.direction)
-    }
-
-    /// Where its waiter is queued.
-    pub(crate) fn header_or_nil(&self) -> &'c Header {
-        self.header().unwrap_or_else(|| nil::header())
-    }
-
-    #[inline]
-    pub(crate) fn attempt_alone(&self) -> Option<Wake> {
-        self.case.attempt_alone()
-    }
-
-    #[inline]
-    pub(crate) fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
-        self.case.attempt(guard)
-    }
-
-    pub(crate) fn settle(&self, outcome: Outcome) {
-        self.case.settle(outcome);
-    }
-
-    pub(crate) fn abandon(&self) {
-        self.case.abandon();
-    }
-
-    /// Queues the case.
-    ///
-    /// # Safety
-    ///
-    /// `guard` is of `header_or_nil()`. The case and the party stay where they are
-    /// until the case is withdrawn (C1).
-    pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
-        let waiter = self.case.waiter().get_or_init(|| {
-            let party = NonNull::from(party);
-            let (slot, direction, site) = (self.case.slot(), self.direction, self.case.site());
-            Waiter::new(party, slot, direction, index, site)
-        });
-        // SAFETY: the caller's promise; the case parks once.
-        unsafe { guard.park(NonNull::from(waiter)) };
-    }
-
-    /// The waiter of a case that has parked.
-    pub(crate) fn waiter(&self) -> &'c Waiter {
-        self.case.waiter().get().expect("the case has parked")
     }
 }
 

@@ -4,7 +4,8 @@
 
 use std::convert::Infallible;
 
-use crate::case::{Arm, RecvCase, SendCase};
+use crate::arm::Arm;
+use crate::case::{RecvCase, SendCase};
 use crate::face::{RecvFace, SendFace};
 
 /// A list of cases whose types are known: [`End`], or a list and one more case
@@ -35,7 +36,7 @@ pub trait CaseList: sealed::Sealed {
 }
 
 pub(crate) mod sealed {
-    use crate::case::Arm;
+    use crate::arm::Arm;
 
     /// Keeps foreign lists out: a list must own its cases.
     #[allow(private_interfaces, reason = "nobody outside can call it")]

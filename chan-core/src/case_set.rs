@@ -23,7 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::case::{Arm, Offer, RecvArm, RecvCase, SendArm, SendCase};
+use crate::arm::Arm;
+use crate::case::{Offer, RecvArm, RecvCase, SendArm, SendCase};
 use crate::face::{RecvFace, SendFace};
 use crate::look::{self, Arms, Frozen, Winner};
 use crate::nil::{self, Nothing};

@@ -5,7 +5,8 @@ use std::cell::{Cell, OnceCell};
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::case::{Arm, Erased, sent_on_closed};
+use crate::arm::{Arm, Erased};
+use crate::case::sent_on_closed;
 use crate::case_list::{CaseList, Cons, End, sealed};
 use crate::face::{Closed, SendFace};
 use crate::hchan::{Hchan, Reserved};

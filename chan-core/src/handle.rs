@@ -14,9 +14,10 @@ use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 
+use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::capability::{Capability, Gone, Handles};
 use crate::hchan::Hchan;
-use crate::header::{Birth, Header, Manners, UNBOUNDED};
+use crate::header::Header;
 use crate::registry::HeaderRef;
 use crate::watch;
 

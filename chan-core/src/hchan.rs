@@ -35,9 +35,10 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{self, Location};
 use std::ptr::NonNull;
 
+use crate::birth::{Birth, UNBOUNDED};
 use crate::blocks::{Block, Blocks};
 use crate::capability::Capability;
-use crate::header::{Birth, Guard, Guarded, Header, UNBOUNDED};
+use crate::header::{Guard, Guarded, Header};
 use crate::parker::Wake;
 use crate::ring::{Buffer, Comeback, Returned, Ring};
 use crate::sync::{MutPtr, UnsafeCell};

@@ -26,13 +26,12 @@
 //!   Relaxed.
 //! - `readiness`: see there. A guard that goes brings it up to date.
 
-use std::borrow::Cow;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
+use crate::birth::{Birth, UNBOUNDED};
 use crate::capability::{Capability, Gone, Handles, LIMIT, too_many_handles};
 use crate::lock::RawLock;
 use crate::parker::{self, Wake};
@@ -41,38 +40,6 @@ use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 use crate::watch::{ChannelId, Note};
-
-/// What a channel does when misused or let go; fixed when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manners {
-    /// [`Sender`](crate::Sender) and [`Receiver`](crate::Receiver): errors,
-    /// and a side that goes closes the channel.
-    Rust,
-    /// [`Chan`](crate::Chan): Go's panics; handles that go do nothing.
-    Go,
-}
-
-/// The capacity that stands for none. No buffer of so many slots can be had.
-pub(crate) const UNBOUNDED: usize = usize::MAX;
-
-/// What a channel is made with.
-pub(crate) struct Birth {
-    pub(crate) site: &'static Location<'static>,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) manners: Manners,
-    pub(crate) capacity: usize,
-    /// What sends by itself, if anything does.
-    pub(crate) source: Option<Arc<dyn Source>>,
-}
-
-/// What feeds a channel by itself: time. Its channel has one slot, and seems
-/// to have none (rule 67 of the parity table).
-pub(crate) trait Source: Send + Sync {
-    /// Sends what is due. Called with no lock held; does not unwind.
-    fn refresh(&self);
-    /// Nobody is left who can receive.
-    fn abandoned(&self);
-}
 
 /// Notes of a watcher; there only if one was installed when they were due.
 #[derive(Clone, Default)]

@@ -110,6 +110,8 @@ mod nil;
 
 mod handle;
 
+mod arm;
+mod birth;
 mod case;
 mod case_list;
 mod error;

@@ -37,7 +37,7 @@
 
 use std::ptr::NonNull;
 
-use crate::case::Arm;
+use crate::arm::Arm;
 use crate::nil;
 use crate::parker::{Party, Wake};
 use crate::waitq::{Outcome, Waiter};

@@ -28,7 +28,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use crate::Chan;
-use crate::header::{Birth, Manners};
+use crate::birth::{Birth, Manners};
 
 /// A blocking select over two cases.
 macro_rules! select {

@@ -12,8 +12,9 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
-use crate::header::{Birth, Header, Manners};
+use crate::header::Header;
 use crate::parker::Party;
 use crate::waitq::{Direction, Waiter};
 

@@ -19,8 +19,8 @@ use crate::registry::{self, HeaderRef};
 use crate::sync::thread::Thread;
 use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 
+pub use crate::birth::Manners;
 pub use crate::capability::Handles;
-pub use crate::header::Manners;
 pub use crate::waitq::Direction;
 pub use crate::watch::{
     AlreadyInstalled, ChannelId, Misuse, Moment, Note, TaskId, Watcher, current_task, install,

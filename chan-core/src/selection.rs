@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::case::Arm;
+use crate::arm::Arm;
 use crate::case_list::CaseList;
 use crate::coop;
 use crate::look::{self, Arms, Frozen, Glance, Winner};

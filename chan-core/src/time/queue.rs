@@ -31,9 +31,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::birth::{Birth, Manners, Source};
 use crate::handle::{self, Handle, RX, TX};
 use crate::hchan::{Received, Sent};
-use crate::header::{Birth, Manners, Source};
 use crate::panics;
 use crate::parker::Wake;
 
