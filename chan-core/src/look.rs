@@ -27,9 +27,12 @@
 //! S4  When the wait is over no waiter of it is linked, whatever way it ended.
 //!
 //! Uniform choice: each of those that seem ready in one pass over all is as
-//! likely to be tried as any other, whatever stands between them. (A random
-//! start followed by a cyclic walk would favour cases behind idle ones.) Before
-//! a select queues up its order is shuffled whole, by Fisher and Yates.
+//! likely to be tried as any other, whatever stands between them. (To take the
+//! first that is ready behind a random start would favour cases behind idle
+//! ones.) The pass itself goes up or down, each as often: of two cases that
+//! become ready together in the midst of it, neither is more often the only one
+//! seen. Before a select queues up its order is shuffled whole, by Fisher and
+//! Yates.
 //!
 //! Cases of nil channels are never ready and nobody can win them, so they have
 //! no part in the moment: they are listed where a watcher finds them, under
@@ -103,39 +106,45 @@ pub(crate) fn at_once<A: Arms + ?Sized>(
 ) -> Glance {
     let mut sum = 0_u64;
     let mut lost = false;
-    // Where those that seem ready end.
-    let mut end = first;
-    for place in 0..order.len() {
-        let index = order[place];
+    for &index in &order[..first] {
         let arm = arms.arm(index);
         let Some(seen) = arm.peek() else { continue };
         sum = sum.wrapping_add(seen.word());
-        if !arm.may(seen) {
-            continue;
-        }
-        if place >= first {
-            order.swap(end, place);
-            end += 1;
-        } else if let Some(wake) = arm.attempt_alone() {
-            return Glance::Won(Winner { index, wake });
-        } else {
-            lost = true;
+        if arm.may(seen) {
+            match arm.attempt_alone() {
+                Some(wake) => return Glance::Won(Winner { index, wake }),
+                None => lost = true,
+            }
         }
     }
-    lost |= end > first;
-    while end > first {
-        let count = end - first;
-        let pick = match count {
+    let order = &mut order[first..];
+    let (count, down) = (order.len(), order.len() > 1 && chance(2) != 0);
+    let place_of = |number: usize| if down { count - 1 - number } else { number };
+    // Those that seem ready come to stand at the beginning of the way.
+    let mut ready = 0;
+    for number in 0..count {
+        let place = place_of(number);
+        let arm = arms.arm(order[place]);
+        let Some(seen) = arm.peek() else { continue };
+        sum = sum.wrapping_add(seen.word());
+        if arm.may(seen) {
+            order.swap(place_of(ready), place);
+            ready += 1;
+        }
+    }
+    lost |= ready > 0;
+    while ready > 0 {
+        let pick = match ready {
             1 => 0,
             // Whatever chance says, it is one of them.
-            _ => chance(count as u32) as usize % count,
+            _ => chance(ready as u32) as usize % ready,
         };
-        let index = order[first + pick];
+        let index = order[place_of(pick)];
         if let Some(wake) = arms.arm(index).attempt_alone() {
             return Glance::Won(Winner { index, wake });
         }
-        end -= 1;
-        order.swap(first + pick, end);
+        ready -= 1;
+        order.swap(place_of(pick), place_of(ready));
     }
     if lost {
         Glance::Lost
@@ -360,5 +369,83 @@ pub(crate) unsafe fn abandon<A: Arms + ?Sized>(arms: &A, order: &[u16]) {
     }
     if let Some(index) = moved {
         arms.arm(index).abandon();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::Chan;
+    use crate::case::{RecvArm, RecvCase};
+    use crate::face::GoFace;
+
+    /// Receives that have something happen between the looks at two of them.
+    struct Gap<'c, F> {
+        cases: &'c [RecvCase<'c, u8, GoFace>],
+        looks: Cell<usize>,
+        happens: F,
+    }
+
+    impl<F: Fn(usize)> Arms for Gap<'_, F> {
+        fn arm(&self, index: u16) -> Arm<'_> {
+            let looks = self.looks.replace(self.looks.get() + 1);
+            (self.happens)(looks);
+            self.cases[index as usize].arm()
+        }
+    }
+
+    /// Rule 57 without a race: while the first pass is under way the value
+    /// that it looks for moves to where it has looked already, into the new
+    /// place before out of the old, so at every moment a case is ready.
+    #[test]
+    fn rule_57_a_look_that_finds_nothing_looks_at_one_moment() {
+        for down in [0, 1] {
+            let [a, b, c] = [1; 3].map(Chan::<u8>::new);
+            let (first, last) = if down == 1 { (&c, &a) } else { (&a, &c) };
+            last.send(1);
+            let gap = Gap {
+                cases: &[&a, &b, &c].map(RecvArm::arm),
+                looks: Cell::new(0),
+                happens: |looks| {
+                    if looks == 2 {
+                        first.send(2);
+                        assert_eq!(last.recv(), Some(1));
+                    }
+                },
+            };
+            let won = unless_idle(&gap, &mut [0, 1, 2], &mut [0; 3], 0, |_| down);
+            let won = won.expect("at every moment a case was ready").fire();
+            assert_eq!(won, if down == 1 { 2 } else { 0 });
+            assert!(first.is_empty(), "it was received");
+        }
+    }
+
+    /// Of two that become ready together once the pass is under way, one is
+    /// seen as often as the other.
+    #[test]
+    fn a_pass_goes_up_as_often_as_down() {
+        let mut wins = [0; 2];
+        for direction in [0, 1] {
+            let [a, b] = [1; 2].map(Chan::<u8>::new);
+            let gap = Gap {
+                cases: &[&a, &b].map(RecvArm::arm),
+                looks: Cell::new(0),
+                happens: |looks| {
+                    if looks == 1 {
+                        a.send(1);
+                        b.send(1);
+                    }
+                },
+            };
+            let won = at_once(&gap, &mut [0, 1], 0, |n| {
+                assert_eq!(n, 2);
+                direction
+            });
+            let won = won.winner().expect("the second is ready").fire();
+            wins[won as usize] += 1;
+        }
+        assert_eq!(wins, [1, 1]);
     }
 }

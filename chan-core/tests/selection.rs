@@ -51,40 +51,6 @@ fn chance_that_is_nonsense_misses_no_ready_case() {
     }
 }
 
-/// Rule 57 without a race: while the first pass is under way the value that it
-/// looks for moves to where it has looked already, into the new place before
-/// out of the old, so at every moment a case is ready. Chance, which is asked
-/// between two cases, moves it.
-#[test]
-fn rule_57_a_look_that_finds_nothing_looks_at_one_moment() {
-    let [a, b, c] = [1; 3].map(Chan::<u8>::new);
-    let prepare = || {
-        c.send(1);
-        let (mut asked, a, c) = (0, a.clone(), c.clone());
-        move |_| {
-            asked += 1;
-            if asked == 2 {
-                a.send(2);
-                assert_eq!(c.recv(), Some(1));
-            }
-            0
-        }
-    };
-    let chance = prepare();
-    let cases = End.and(RecvArm::arm(&a)).and(RecvArm::arm(&b));
-    let won = select::look::<_, 3>(cases.and(RecvArm::arm(&c)), 0, chance);
-    assert!(matches!(
-        won,
-        Some(Won::Before(Won::Before(Won::This(Some(2)))))
-    ));
-    let mut set = CaseSet::new();
-    for chan in [&a, &b, &c] {
-        set.recv(chan, |value| value);
-    }
-    assert_eq!(set.look(prepare()), Some(Some(2)));
-    assert_eq!(set.look(|_| 0), None);
-}
-
 #[test]
 fn chance_that_panics_leaves_the_selection_unused() {
     // Between two that are ready, and before it queues up.
