@@ -106,7 +106,8 @@ pub(crate) fn at_once<A: Arms + ?Sized>(
 ) -> Glance {
     let mut sum = 0_u64;
     let mut lost = false;
-    for &index in &order[..first] {
+    let (listed, order) = order.split_at_mut(first.min(order.len()));
+    for &mut index in listed {
         let arm = arms.arm(index);
         let Some(seen) = arm.peek() else { continue };
         sum = sum.wrapping_add(seen.word());
@@ -117,7 +118,6 @@ pub(crate) fn at_once<A: Arms + ?Sized>(
             }
         }
     }
-    let order = &mut order[first..];
     let (count, down) = (order.len(), order.len() > 1 && chance(2) != 0);
     let place_of = |number: usize| if down { count - 1 - number } else { number };
     // Those that seem ready come to stand at the beginning of the way.

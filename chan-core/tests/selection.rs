@@ -8,7 +8,7 @@ mod common;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::{Context, Poll, Waker};
 
-use chan_core::select::{self, CaseList, CaseSet, End, RecvArm, Selection, SendArm, Won};
+use chan_core::select::{self, CaseList, End, RecvArm, Selection, SendArm, Won};
 use chan_core::{Builder, Chan, Empty};
 use common::{Ledger, watched};
 
