@@ -4,24 +4,21 @@
 //! A context is cancelled once, by its [`Cancel`] handle, by its deadline or
 //! by its parent; its [`done`](Context::done) channel then closes. Dropping a
 //! context or a handle never cancels; [`Cancel::drop_guard`] does so on
-//! purpose.
-//!
-//! K1  `done` is closed exactly once, by whoever set `cancelled` first.
-//! K2  A parent holds its children weakly, children hold their parent
-//!     strongly: a chain lives as long as its leaf.
-//! K3  No lock of the tree is held while a `done` channel is closed (its
-//!     wakers are foreign code) or while another lock of the tree is taken.
+//! purpose. How that goes through the tree is said in [`tree`].
+
+mod tree;
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::builder::Builder;
-use crate::chan::{RecvChan, SendChan};
-use crate::panics;
-use crate::time::{self, TimerId};
+use crate::chan::RecvChan;
+use crate::context::tree::Inner;
+use crate::waitq::Site;
 
 /// Why a context was cancelled: Go's `ctx.Err()`.
 ///
@@ -52,9 +49,21 @@ impl fmt::Display for Cause {
     }
 }
 
-impl std::error::Error for Cause {}
+impl Error for Cause {}
 
 /// How a context was cancelled.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Cancellation, Cause, Context};
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// cancel.cancel();
+/// let how: Cancellation = ctx.cancellation().unwrap();
+/// assert_eq!(how.cause, Cause::Cancelled);
+/// println!("cancelled {:?} ago at {}", how.at.elapsed(), how.site);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
@@ -86,35 +95,54 @@ pub struct Cancellation {
 pub struct Context(Arc<Inner>);
 
 /// A context that does not keep it alive.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Context, WeakContext};
+///
+/// let (ctx, _cancel) = Context::background().with_cancel();
+/// let weak: WeakContext = ctx.downgrade();
+/// assert!(weak.upgrade().is_some_and(|ctx| !ctx.is_cancelled()));
+/// ```
 #[derive(Clone)]
 pub struct WeakContext(Weak<Inner>);
 
 /// Cancels a context. Clones cancel the same one.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Cancel, Context};
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// let another: Cancel = cancel.clone();
+/// drop(cancel); // cancels nothing
+/// assert!(!ctx.is_cancelled());
+/// another.cancel();
+/// assert!(ctx.is_cancelled());
+/// ```
 #[derive(Clone)]
 #[must_use = "a context nobody can cancel ends with its parent only"]
 pub struct Cancel(Arc<Inner>);
 
 /// Cancels its context when dropped.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{CancelOnDrop, Context};
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// {
+///     let _guard: CancelOnDrop = cancel.drop_guard();
+///     // Whatever way this block is left...
+/// }
+/// assert!(ctx.is_cancelled());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropped at once, it cancels at once"]
 pub struct CancelOnDrop(Cancel);
-
-struct Inner {
-    birth: &'static Location<'static>,
-    deadline: Option<Instant>,
-    parent: Option<Arc<Inner>>,
-    /// Nil for the background, which never ends.
-    done: RecvChan<Infallible>,
-    close: SendChan<Infallible>,
-    cancelled: OnceLock<Cancellation>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    children: Vec<Weak<Inner>>,
-    timer: Option<TimerId>,
-}
 
 impl Context {
     /// The root of every tree of contexts. It is never cancelled; its `done`
@@ -128,15 +156,7 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn background() -> Context {
-        Context(Arc::new(Inner {
-            birth: Location::caller(),
-            deadline: None,
-            parent: None,
-            done: RecvChan::default(),
-            close: SendChan::default(),
-            cancelled: OnceLock::new(),
-            state: Mutex::default(),
-        }))
+        Context(Arc::new(Inner::root(Location::caller())))
     }
 
     /// A child that can be cancelled by itself.
@@ -189,27 +209,8 @@ impl Context {
         self.child(Instant::now().checked_add(timeout), Location::caller())
     }
 
-    fn child(
-        &self,
-        deadline: Option<Instant>,
-        birth: &'static Location<'static>,
-    ) -> (Context, Cancel) {
-        let (close, done) = Builder::new().name("context done").chan_at(birth).split();
-        let inherited = self.0.deadline;
-        let own = deadline.filter(|own| inherited.is_none_or(|theirs| *own < theirs));
-        let inner = Arc::new(Inner {
-            birth,
-            deadline: own.or(inherited),
-            parent: Some(Arc::clone(&self.0)),
-            done,
-            close,
-            cancelled: OnceLock::new(),
-            state: Mutex::default(),
-        });
-        self.0.adopt(&inner);
-        if let Some(own) = own {
-            inner.arm(own);
-        }
+    fn child(&self, deadline: Option<Instant>, birth: Site) -> (Context, Cancel) {
+        let inner = self.0.child(deadline, birth);
         (Context(Arc::clone(&inner)), Cancel(inner))
     }
 
@@ -224,10 +225,38 @@ impl Context {
     /// assert_eq!(ctx.done().recv(), None);
     /// ```
     pub fn done(&self) -> &RecvChan<Infallible> {
-        &self.0.done
+        self.0.done()
     }
 
-    /// Whether it is cancelled.
+    /// Waits until it is cancelled, and says why: the future's way to receive
+    /// from [`Context::done`]. Of the background, waits for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it at any time leaves no trace.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use chan_core::{Cause, Context};
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// std::thread::spawn(move || cancel.cancel());
+    /// assert_eq!(ctx.cancelled().await, Cause::Cancelled);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn cancelled(&self) -> impl Future<Output = Cause> + Send + '_ {
+        let done = self.done().recv_async();
+        async move {
+            let never: Option<Infallible> = done.await;
+            debug_assert!(never.is_none());
+            self.cause().expect("done is closed")
+        }
+    }
+
+    /// Whether it is cancelled. If so, its `done` channel is closed.
     ///
     /// # Examples
     ///
@@ -236,7 +265,7 @@ impl Context {
     /// assert!(!ctx.is_cancelled());
     /// ```
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.get().is_some()
+        self.done().is_closed()
     }
 
     /// Why it was cancelled: Go's `ctx.Err()`.
@@ -252,7 +281,7 @@ impl Context {
     /// assert_eq!(ctx.cause(), Some(Cause::Cancelled));
     /// ```
     pub fn cause(&self) -> Option<Cause> {
-        self.0.cancelled.get().map(|cancelled| cancelled.cause)
+        self.cancellation().map(|how| how.cause)
     }
 
     /// Why, when and where it was cancelled.
@@ -265,7 +294,22 @@ impl Context {
     /// assert_eq!(ctx.cancellation().unwrap().site.line(), line!() - 1);
     /// ```
     pub fn cancellation(&self) -> Option<Cancellation> {
-        self.0.cancelled.get().copied()
+        self.0.end().map(|end| end.cancellation)
+    }
+
+    /// The error that it was cancelled with ([`Cancel::cancel_with`]), or its
+    /// parent was: Go's `context.Cause`. Without one there is [`Cause`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (ctx, cancel) = chan_core::Context::background().with_cancel();
+    /// let (child, _) = ctx.with_cancel();
+    /// cancel.cancel_with("the disk is full");
+    /// assert_eq!(child.reason().unwrap().to_string(), "the disk is full");
+    /// ```
+    pub fn reason(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.0.end()?.reason.clone()
     }
 
     /// When it will be cancelled by itself.
@@ -276,7 +320,7 @@ impl Context {
     /// assert_eq!(chan_core::Context::background().deadline(), None);
     /// ```
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline
+        self.0.deadline()
     }
 
     /// The line that made it.
@@ -288,7 +332,7 @@ impl Context {
     /// assert_eq!(ctx.birth().line(), line!() - 1);
     /// ```
     pub fn birth(&self) -> &'static Location<'static> {
-        self.0.birth
+        self.0.birth()
     }
 
     /// A handle that does not keep the context alive.
@@ -309,10 +353,6 @@ impl Context {
 
 impl WeakContext {
     /// The context, if somebody still has it.
-    ///
-    /// # Examples
-    ///
-    /// See [`Context::downgrade`].
     ///
     /// # Examples
     ///
@@ -341,7 +381,28 @@ impl Cancel {
     /// ```
     #[track_caller]
     pub fn cancel(&self) {
-        Inner::cancel(&self.0, Cause::Cancelled, Location::caller());
+        self.0
+            .cancel_now(Cause::Cancelled, None, Location::caller());
+    }
+
+    /// The same, and says for what error: Go's `CancelCauseFunc`. The first
+    /// cancel counts, with its error or without.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::{Cause, Context};
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// cancel.cancel_with(std::io::Error::other("lost the peer"));
+    /// assert_eq!(ctx.cause(), Some(Cause::Cancelled));
+    /// assert_eq!(ctx.reason().unwrap().to_string(), "lost the peer");
+    /// ```
+    #[track_caller]
+    pub fn cancel_with(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) {
+        let reason = Some(Arc::from(reason.into()));
+        let site = Location::caller();
+        self.0.cancel_now(Cause::Cancelled, reason, site);
     }
 
     /// Has the context cancelled when the guard is dropped.
@@ -361,98 +422,6 @@ impl Cancel {
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
-    }
-}
-
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics under this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes in a child, which is cancelled at once if this is.
-    fn adopt(&self, child: &Arc<Inner>) {
-        {
-            let mut state = self.state();
-            if self.cancelled.get().is_none() {
-                if state.children.len() == state.children.capacity() {
-                    state.children.retain(|child| child.strong_count() > 0);
-                }
-                state.children.push(Arc::downgrade(child));
-            }
-        }
-        if let Some(cancelled) = self.cancelled.get() {
-            Inner::cancel(child, cancelled.cause, cancelled.site);
-        }
-    }
-
-    /// Sets the timer of the deadline. It holds the context: a deadline that
-    /// is still to come will close the channel of those who wait for it.
-    fn arm(self: &Arc<Self>, deadline: Instant) {
-        let context = Arc::clone(self);
-        let timer = time::schedule(deadline, move || {
-            let site = context.birth;
-            Inner::cancel(&context, Cause::DeadlineExceeded, site);
-        });
-        let mut state = self.state();
-        if self.cancelled.get().is_none() {
-            state.timer = Some(timer);
-        } else {
-            drop(state);
-            time::cancel(timer);
-        }
-    }
-
-    fn cancel(this: &Arc<Self>, cause: Cause, site: &'static Location<'static>) {
-        let mut panicked = None;
-        let mut next = vec![Arc::clone(this)];
-        while let Some(context) = next.pop() {
-            let cancellation = Cancellation {
-                cause,
-                at: Instant::now(),
-                site,
-            };
-            let state = {
-                let mut state = context.state();
-                if context.cancelled.set(cancellation).is_err() {
-                    continue;
-                }
-                std::mem::take(&mut *state)
-            };
-            if let Some(timer) = state.timer {
-                time::cancel(timer);
-            }
-            next.extend(state.children.iter().filter_map(Weak::upgrade));
-            // Nil for the background, which has no `Cancel`. A waker that
-            // panics must not keep the children from being cancelled: nobody
-            // would ever do it later.
-            let closed = panics::catch(|| context.close.try_close());
-            panics::keep_first(&mut panicked, closed.err());
-        }
-        if let Some(panic) = panicked {
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // One by one: a long chain dropped from its leaf would recurse.
-        let mut next = self.parent.take();
-        while let Some(parent) = next {
-            next = Arc::into_inner(parent).and_then(|mut parent| parent.parent.take());
-        }
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("birth", &format_args!("{}", self.birth))
-            .field("cancelled", &self.cancelled.get().map(|c| c.cause))
-            .field("deadline", &self.deadline)
-            .field("is_child", &self.parent.is_some())
-            .finish()
     }
 }
 

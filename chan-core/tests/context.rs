@@ -19,6 +19,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Soon, and yet not before the next lines have run.
 const SOON: Duration = Duration::from_millis(30);
 
+/// How often a race is tried. Every round is short.
+const ROUNDS: usize = 500;
+
 /// The `done` channel of a context as a watcher sees it, if it is alive.
 fn seen(ctx: &Context) -> Option<ChannelSnapshot> {
     let all = observe::channels();
@@ -117,6 +120,141 @@ fn of_many_cancels_at_once_one_closes_done() {
     }
 }
 
+/// As in Go, where `Err` is not nil before `Done` is closed.
+#[test]
+fn what_is_cancelled_is_closed() {
+    let mut early = 0;
+    for _ in 0..ROUNDS {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (child, _keep) = ctx.with_cancel();
+        let start = Barrier::new(2);
+        thread::scope(|s| {
+            s.spawn(|| {
+                start.wait();
+                cancel.cancel();
+            });
+            start.wait();
+            while !child.is_cancelled() {
+                std::hint::spin_loop();
+            }
+            early += usize::from(child.done().try_recv() != Ok(None));
+            early += usize::from(child.cause().is_none());
+        });
+    }
+    assert_eq!(early, 0, "in {ROUNDS} rounds");
+}
+
+/// Whoever cancels finds it cancelled afterwards, and its child as well, also
+/// if somebody else was faster.
+#[test]
+fn a_cancel_that_came_second_returns_when_it_is_done() {
+    let early = AtomicUsize::new(0);
+    for _ in 0..ROUNDS {
+        let (ctx, cancel) = Context::background().with_cancel();
+        let (child, cancel_child) = ctx.with_cancel();
+        let there = AtomicUsize::new(0);
+        // Closer together than a barrier lets them go.
+        let start = || {
+            there.fetch_add(1, Ordering::SeqCst);
+            while there.load(Ordering::SeqCst) < 2 {
+                std::hint::spin_loop();
+            }
+        };
+        let check = |ctx: &Context| {
+            let closed = ctx.is_cancelled() && ctx.done().try_recv() == Ok(None);
+            early.fetch_add(usize::from(!closed), Ordering::Relaxed);
+        };
+        thread::scope(|s| {
+            s.spawn(|| {
+                start();
+                cancel.cancel();
+                check(&ctx);
+                check(&child);
+            });
+            start();
+            cancel_child.cancel();
+            check(&child);
+            cancel.cancel();
+            check(&ctx);
+        });
+    }
+    assert_eq!(early.into_inner(), 0, "in {ROUNDS} rounds");
+}
+
+#[test]
+fn a_reason_goes_to_the_children_and_the_first_counts() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (child, cancel_child) = ctx.with_cancel();
+    assert!(ctx.reason().is_none() && child.reason().is_none());
+    cancel.cancel_with("first");
+    let line = line!() - 1;
+    cancel.cancel_with("second");
+    cancel_child.cancel();
+    let (late, _) = child.with_cancel();
+    for ctx in [&ctx, &child, &late] {
+        assert_eq!(ctx.reason().unwrap().to_string(), "first");
+        assert_eq!(ctx.cause(), Some(Cause::Cancelled));
+        assert_eq!(ctx.cancellation().unwrap().site.line(), line);
+    }
+    // One that was cancelled before its parent keeps its own.
+    let (ctx, cancel) = Context::background().with_cancel();
+    let (child, cancel_child) = ctx.with_cancel();
+    cancel_child.cancel();
+    cancel.cancel_with("too late");
+    assert!(child.reason().is_none());
+    assert!(ctx.reason().is_some());
+    assert!(Context::background().reason().is_none());
+}
+
+/// An error is foreign code when it is dropped: it may use the context.
+#[test]
+fn a_reason_may_use_its_context_when_it_is_dropped() {
+    #[derive(Debug)]
+    struct Meddler(Context, Arc<AtomicUsize>);
+    impl std::fmt::Display for Meddler {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a meddler")
+        }
+    }
+    impl std::error::Error for Meddler {}
+    impl Drop for Meddler {
+        fn drop(&mut self) {
+            let (child, _cancel) = self.0.with_cancel();
+            assert!(child.is_cancelled());
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (ctx, cancel) = Context::background().with_cancel();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    cancel.cancel();
+    cancel.cancel_with(Meddler(ctx.clone(), dropped.clone()));
+    assert_eq!(dropped.load(Ordering::Relaxed), 1, "it lost, and has gone");
+    assert!(ctx.reason().is_none());
+}
+
+#[test]
+fn cancelled_waits_for_it() {
+    let (ctx, cancel) = Context::background().with_cancel();
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(bell.clone());
+    let mut first = Box::pin(ctx.cancelled());
+    let mut dropped = Box::pin(ctx.cancelled());
+    assert!(poll(&mut first, &waker).is_pending());
+    assert!(poll(&mut dropped, &waker).is_pending());
+    let waits = seen(&ctx).unwrap().waits;
+    assert!(waits.iter().all(|wait| wait.site.file() == file!()));
+    drop(dropped);
+    assert_eq!(seen(&ctx).unwrap().waits.len(), 1);
+    cancel.cancel();
+    assert_eq!(bell.rung.load(Ordering::SeqCst), 1);
+    assert_eq!(poll(&mut first, &waker), Poll::Ready(Cause::Cancelled));
+    let mut late = Box::pin(ctx.cancelled());
+    assert_eq!(poll(&mut late, &waker), Poll::Ready(Cause::Cancelled));
+    let background = Context::background();
+    let mut never = Box::pin(background.cancelled());
+    assert!(poll(&mut never, &waker).is_pending());
+}
+
 #[test]
 fn clones_are_the_same_context() {
     let (ctx, cancel) = Context::background().with_cancel();
@@ -194,7 +332,9 @@ fn a_deadline_cancels_when_it_comes() {
 #[test]
 fn a_deadline_that_has_passed_cancels() {
     let (ctx, _cancel) = Context::background().with_timeout(Duration::ZERO);
-    assert_eq!(ctx.done().recv(), None);
+    // At once, as in Go: without the help of the timer thread.
+    assert!(ctx.is_cancelled());
+    assert_eq!(ctx.done().try_recv(), Ok(None));
     assert_eq!(ctx.cause(), Some(Cause::DeadlineExceeded));
 }
 
