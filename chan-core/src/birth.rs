@@ -22,6 +22,10 @@ pub(crate) struct Birth {
     pub(crate) site: &'static Location<'static>,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) manners: Manners,
+    /// It is the end of a context: a signal by nature.
+    pub(crate) is_context: bool,
+    /// The scope it was made in ([`crate::watch::current_scope`]).
+    pub(crate) scope: u32,
     pub(crate) capacity: usize,
     /// What sends by itself, if anything does.
     pub(crate) source: Option<Arc<dyn Source>>,

@@ -8,6 +8,7 @@ use crate::chan::Chan;
 use crate::handle;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::watch;
 
 /// Makes channels with a name.
 ///
@@ -129,9 +130,11 @@ impl Builder {
         Chan::from_handle(handle::make(birth))
     }
 
-    /// A channel with Go's manners that says it was born elsewhere.
-    pub(crate) fn chan_at<T>(self, site: &'static Location<'static>) -> Chan<T> {
-        Chan::from_handle(handle::make(self.birth(Manners::Go, site)))
+    /// The channel of a context, which says where the context was born.
+    pub(crate) fn context_chan<T>(self, site: &'static Location<'static>) -> Chan<T> {
+        let mut birth = self.birth(Manners::Go, site);
+        birth.is_context = true;
+        Chan::from_handle(handle::make(birth))
     }
 
     fn birth(self, manners: Manners, site: &'static Location<'static>) -> Birth {
@@ -139,6 +142,8 @@ impl Builder {
             site,
             name: self.name,
             manners,
+            is_context: false,
+            scope: watch::current_scope().0,
             capacity: self.capacity,
             source: None,
         }

@@ -184,7 +184,10 @@ impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
             // SAFETY: `settle` saw that the value moved in, and it is read
             // once: `got` says Nothing now. The waiter is linked no more.
             Got::InSlot => F::value(unsafe { self.slot.with(|slot| slot.assume_init_read()) }),
-            Got::Closed => F::closed(),
+            Got::Closed => {
+                handle::took_closed(self.chan, self.site);
+                F::closed()
+            }
             Got::Nothing => unreachable!("only a case that has won is asked, once"),
         }
     }

@@ -225,6 +225,25 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
     }
 }
 
+/// Tells a watcher that a receive case has won because its channel is closed.
+#[cold]
+pub(crate) fn took_closed<T>(chan: Option<&Hchan<T>>, site: &'static Location<'static>) {
+    let (Some(chan), Some(_)) = (chan, watch::watcher()) else {
+        return;
+    };
+    let header = chan.header();
+    if header.birth().is_context {
+        return;
+    }
+    let taken = watch::TakenCase {
+        channel: header.id(),
+        birth: header.birth().site,
+        site,
+        carried: header.lock().sent > 0,
+    };
+    watch::guarded(|watcher| watcher.took_closed_case(&taken));
+}
+
 /// Tells a watcher of a misuse and makes Go's text for it, with the line of
 /// the close where that is known.
 #[cold]

@@ -142,12 +142,24 @@ impl<T> Hchan<T> {
 
     /// Closes; false if it was closed. Whoever waits is woken.
     pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
-        if !self.header.lock().close(at) {
+        let mut guard = self.header.lock();
+        let unheard = watch::watcher().is_some() && guard.is_unheard_of();
+        if !guard.close(at) {
             return false;
         }
+        drop(guard);
         // Channels that close because a side was dropped are the daily course.
-        if at.is_some() {
-            self.note(watch::Moment::Closed, |notes| &mut notes.closed);
+        if let Some(site) = at {
+            let closing = watch::Closing {
+                channel: self.header.id(),
+                birth: self.header.birth().site,
+                site,
+                unheard,
+            };
+            self.attach(
+                watch::guarded(|watcher| watcher.closed(&closing)).flatten(),
+                |notes| &mut notes.closed,
+            );
         }
         self.wake_the_settled();
         true
@@ -190,9 +202,18 @@ impl<T> Hchan<T> {
         moment: watch::Moment,
         place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
     ) {
-        let Some(Some(note)) = watch::guarded(|watcher| watcher.note(moment)) else {
-            return;
-        };
+        self.attach(
+            watch::guarded(|watcher| watcher.note(moment)).flatten(),
+            place,
+        );
+    }
+
+    fn attach(
+        &self,
+        note: Option<watch::Note>,
+        place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
+    ) {
+        let Some(note) = note else { return };
         // Allocated here, in case there is none yet; dropped after the lock.
         let fresh = Box::<crate::header::Notes>::default();
         let mut guard = self.header.lock();
@@ -370,7 +391,7 @@ impl<T> Op<'_, T> {
     #[inline]
     fn admit(&mut self) -> Wake {
         if self.guarded.closed {
-            return Wake::None;
+            return self.guarded.received_late();
         }
         let Some(sender) = Guarded::pop_claimed(&mut self.guarded.sendq) else {
             return Wake::None;

@@ -392,6 +392,21 @@ impl<'a> Guard<'a> {
         );
     }
 
+    /// Whether a close now would be heard by nobody: see
+    /// [`crate::watch::Closing`]. Of a channel that is open.
+    pub(crate) fn is_unheard_of(&self) -> bool {
+        let header = self.header;
+        let handles = header.handles();
+        self.sent == 0
+            && self.recvq.is_empty()
+            && self.sendq.is_empty()
+            && self.closeq.is_empty()
+            && handles.send <= 1
+            && handles.recv <= 1
+            && header.links.is_of_this_thread()
+            && !header.birth.is_context
+    }
+
     /// Whether a value that was handed over and comes back is out of date: its
     /// timer was set anew, or the next tick is there already.
     pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
@@ -525,6 +540,13 @@ impl Guarded {
             }
             parker::finish(party.as_ptr())
         }
+    }
+
+    /// A value was received after the close: what its watcher is owed.
+    #[cold]
+    pub(crate) fn received_late(&self) -> Wake {
+        let note = self.notes.as_ref().and_then(|notes| notes.closed.clone());
+        note.map_or(Wake::None, Wake::Late)
     }
 
     /// Whether somebody a close has settled is still to be woken.

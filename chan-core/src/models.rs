@@ -159,6 +159,8 @@ fn birth(capacity: usize) -> Birth {
         site: std::panic::Location::caller(),
         name: None,
         manners: Manners::Go,
+        is_context: false,
+        scope: 0,
         capacity,
         source: None,
     }

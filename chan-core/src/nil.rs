@@ -26,6 +26,8 @@ pub(crate) fn header() -> &'static Header {
             site: Location::caller(),
             name: None,
             manners: Manners::Go,
+            is_context: false,
+            scope: 0,
             capacity: 0,
             source: None,
         };

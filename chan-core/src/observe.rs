@@ -23,8 +23,9 @@ pub use crate::birth::Manners;
 pub use crate::capability::Handles;
 pub use crate::waitq::Direction;
 pub use crate::watch::{
-    AlreadyInstalled, ChannelId, Misuse, Moment, Note, TaskId, Watcher, current_task, install,
-    set_current_task,
+    AlreadyInstalled, ChannelId, Closing, Misuse, Moment, Note, ScopeId, TakenCase, TaskId,
+    Watcher, current_scope, current_task, install, set_current_scope, set_current_task,
+    set_polling,
 };
 
 /// The path of this crate's `lib.rs`, as the compiler was given it: a watcher
@@ -187,6 +188,12 @@ pub struct ChannelSnapshot {
     pub element: &'static str,
     /// The line that made it.
     pub birth: &'static Location<'static>,
+    /// The scope it was made in.
+    pub scope: ScopeId,
+    /// It says when a context ends.
+    pub is_context: bool,
+    /// Time sends on it.
+    pub is_timer: bool,
     /// What it does when misused or let go.
     pub manners: Manners,
     /// 0 without a buffer, none without a limit.
@@ -257,6 +264,11 @@ impl Channel {
         self.0.header().birth().site
     }
 
+    /// The scope it was made in.
+    pub fn scope(&self) -> ScopeId {
+        ScopeId(self.0.header().birth().scope)
+    }
+
     /// The channel at one instant.
     pub fn snapshot(&self) -> ChannelSnapshot {
         let header = self.0.header();
@@ -267,6 +279,9 @@ impl Channel {
             name: birth.name.as_deref().map(str::to_owned),
             element: header.element(),
             birth: birth.site,
+            scope: ScopeId(birth.scope),
+            is_context: birth.is_context,
+            is_timer: birth.source.is_some(),
             manners: birth.manners,
             capacity: (!header.is_unbounded()).then_some(birth.capacity),
             len: state.len,

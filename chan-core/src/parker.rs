@@ -186,7 +186,12 @@ impl Party {
     }
 
     fn wait_linked(&self, deadline: Option<Instant>) -> bool {
-        if self.look_for_a_while() || self.commit() {
+        if self.look_for_a_while() {
+            return true;
+        }
+        // Foreign code, so before this thread may be unparked.
+        watch::about_to_park();
+        if self.commit() {
             return true;
         }
         loop {
@@ -408,6 +413,9 @@ pub(crate) enum Wake {
     None,
     Thread(thread::Thread),
     Task(Waker),
+    /// Nobody is woken, but the watcher that has noted the close of a channel
+    /// is told that a value was received after it.
+    Late(watch::Note),
 }
 
 impl Wake {
@@ -418,6 +426,7 @@ impl Wake {
             Wake::None => {}
             Wake::Thread(handle) => handle.unpark(),
             Wake::Task(waker) => waker.wake(),
+            Wake::Late(close) => watch::received_after_close(&close),
         }
     }
 }

@@ -27,7 +27,8 @@ const LISTS: usize = 16;
 pub(crate) struct Links {
     /// A number no other channel of the process has or had; 0 for nil.
     serial: Cell<u64>,
-    list: Cell<usize>,
+    /// The thread that made it: its number says which list it is in.
+    thread: Cell<usize>,
     next: Cell<Option<NonNull<Header>>>,
     prev: Cell<Option<NonNull<Header>>>,
 }
@@ -36,7 +37,7 @@ impl Links {
     pub(crate) const fn new() -> Self {
         Links {
             serial: Cell::new(0),
-            list: Cell::new(0),
+            thread: Cell::new(0),
             next: Cell::new(None),
             prev: Cell::new(None),
         }
@@ -44,6 +45,17 @@ impl Links {
 
     pub(crate) fn serial(&self) -> u64 {
         self.serial.get()
+    }
+
+    /// Whether this thread has made the channel.
+    #[cfg(not(loom))]
+    pub(crate) fn is_of_this_thread(&self) -> bool {
+        self.thread.get() == number_of_this_thread()
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn is_of_this_thread(&self) -> bool {
+        false
     }
 }
 
@@ -125,11 +137,12 @@ static ALIVE: [List; LISTS] = [const {
 /// pointer of the whole channel; [`unlink`] comes before the memory goes.
 #[cfg(not(loom))]
 pub(crate) unsafe fn link(header: NonNull<Header>) {
-    let number = list_of_this_thread();
+    let thread = number_of_this_thread();
+    let number = thread % LISTS;
     let list = &ALIVE[number];
     // SAFETY: alive.
     let links = unsafe { &header.as_ref().links };
-    links.list.set(number);
+    links.thread.set(thread);
     list.lock.lock();
     let entered = list.entered.get();
     list.entered.set(entered + 1);
@@ -153,7 +166,7 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
 pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     // SAFETY: linked, hence alive.
     let links = unsafe { &header.as_ref().links };
-    let list = &ALIVE[links.list.get()];
+    let list = &ALIVE[links.thread.get() % LISTS];
     list.lock.lock();
     let (next, prev) = (links.next.take(), links.prev.take());
     match prev {
@@ -199,9 +212,9 @@ pub(crate) fn alive() -> Vec<HeaderRef> {
     all
 }
 
-/// A number that is fixed for a thread and spread over the lists.
+/// A number of its own for each thread.
 #[cfg(not(loom))]
-fn list_of_this_thread() -> usize {
+fn number_of_this_thread() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -213,7 +226,7 @@ fn list_of_this_thread() -> usize {
     if mine != usize::MAX {
         return mine;
     }
-    let mine = NEXT.fetch_add(1, Ordering::Relaxed) % LISTS;
+    let mine = NEXT.fetch_add(1, Ordering::Relaxed);
     MINE.set(mine);
     mine
 }

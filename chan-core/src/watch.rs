@@ -1,7 +1,8 @@
 //! The bottom half of the seam to a watcher: the hooks that the runtime calls.
 //!
-//! A watcher is told of rare events only: an orphaning, a close, a misuse, and
-//! the request for a stack that it made itself. Operations that do not park
+//! A watcher is told of rare events only: an orphaning, a close, what happens
+//! on a channel after that, a misuse, a park within a poll, and the request for
+//! a stack that it made itself. Operations on an open channel that do not park
 //! never come here. Everything a watcher *reads* is in [`crate::observe`],
 //! which alone re-exports what is public here.
 //!
@@ -26,6 +27,11 @@ pub type Note = Arc<dyn Any + Send + Sync>;
 /// A number that a watcher gives to a task it knows. 0 is no task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub u64);
+
+/// A number that a watcher gives to a part of the program, such as a test.
+/// Channels carry that of the scope they were made in. 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopeId(pub u32);
 
 /// The identity of a channel: a number that no other channel of the process
 /// has or had.
@@ -67,6 +73,36 @@ pub enum Misuse {
     SendAfterClose,
 }
 
+/// A close by hand.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Closing {
+    /// The channel that is closed now.
+    pub channel: ChannelId,
+    /// The line that made it.
+    pub birth: &'static Location<'static>,
+    /// The line that closed it.
+    pub site: &'static Location<'static>,
+    /// There was nobody to learn of it: the thread that made the channel has
+    /// closed it, with nothing ever sent, with nobody waiting, and with no
+    /// handles but those that one party needs to do both.
+    pub unheard: bool,
+}
+
+/// A receive case that has won because its channel is closed and empty.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TakenCase {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The line that made it.
+    pub birth: &'static Location<'static>,
+    /// The line of the case.
+    pub site: &'static Location<'static>,
+    /// Values were sent on it: it is more than a signal.
+    pub carried: bool,
+}
+
 /// What the runtime tells a watcher. Every method runs on the thread that
 /// caused the event, outside of all channel locks, and should be quick.
 pub trait Watcher: Send + Sync {
@@ -74,11 +110,34 @@ pub trait Watcher: Send + Sync {
     /// in its [`ChannelSnapshot`](crate::observe::ChannelSnapshot).
     fn note(&self, moment: Moment) -> Option<Note>;
 
+    /// Take a note of a close; as [`Watcher::note`] of [`Moment::Closed`],
+    /// which is what it does unless it is told otherwise.
+    fn closed(&self, closing: &Closing) -> Option<Note> {
+        let _ = closing;
+        self.note(Moment::Closed)
+    }
+
+    /// A value was received here and now from a channel whose close was noted
+    /// before; `close` is that note.
+    fn received_after_close(&self, close: &Note) {
+        let _ = close;
+    }
+
+    /// A case of a select, or a future, that receives has won here and now
+    /// because its channel is closed and empty. Contexts are not told of.
+    fn took_closed_case(&self, taken: &TakenCase) {
+        let _ = taken;
+    }
+
+    /// This thread is about to park in an operation while it polls a future
+    /// ([`set_polling`]).
+    fn parks_in_poll(&self) {}
+
     /// A panic of Go's is about to be raised at `site`.
     fn misuse(&self, misuse: Misuse, site: &'static Location<'static>, channel: ChannelId);
 
-    /// This thread is parked and was asked for its stack with
-    /// [`Channel::request_stack`](crate::observe::Channel::request_stack);
+    /// This thread is parked, or polls a future that is, and was asked for its
+    /// stack with [`Channel::request_stacks`](crate::observe::Channel::request_stacks);
     /// `ticket` is the number given there.
     fn stack_requested(&self, ticket: u64);
 }
@@ -121,6 +180,39 @@ pub(crate) fn guarded<R>(hook: impl FnOnce(&'static dyn Watcher) -> R) -> Option
 
 thread_local! {
     static CURRENT: Cell<TaskId> = const { Cell::new(TaskId(0)) };
+    static SCOPE: Cell<ScopeId> = const { Cell::new(ScopeId(0)) };
+    static POLLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread now works for `scope`, and returns the one before.
+/// Channels made from here carry the number.
+pub fn set_current_scope(scope: ScopeId) -> ScopeId {
+    SCOPE.replace(scope)
+}
+
+/// The scope this thread works for, as set by [`set_current_scope`].
+pub fn current_scope() -> ScopeId {
+    SCOPE.get()
+}
+
+/// Says that this thread now polls a future, or no longer does, and returns
+/// what was said before. A park while it does is told to the watcher.
+pub fn set_polling(polling: bool) -> bool {
+    POLLING.replace(polling)
+}
+
+/// See [`Watcher::received_after_close`]. With no lock held.
+#[cold]
+pub(crate) fn received_after_close(close: &Note) {
+    guarded(|watcher| watcher.received_after_close(close));
+}
+
+/// Before a thread parks, with no lock held: tells of one that should not.
+#[cold]
+pub(crate) fn about_to_park() {
+    if POLLING.get() {
+        guarded(|watcher| watcher.parks_in_poll());
+    }
 }
 
 /// Says that this thread now runs `task`, and returns the one it ran before.

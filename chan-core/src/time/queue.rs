@@ -34,8 +34,8 @@ use std::time::{Duration, Instant};
 use crate::birth::{Birth, Manners, Source};
 use crate::handle::{self, Handle, RX, TX};
 use crate::hchan::{Received, Sent};
-use crate::panics;
 use crate::parker::Wake;
+use crate::{panics, watch};
 
 /// A moment, in nanoseconds since the first timer of the process.
 type Nanos = u64;
@@ -185,6 +185,8 @@ impl Feeder {
             site,
             name: Some(name.into()),
             manners: Manners::Go,
+            is_context: false,
+            scope: watch::current_scope().0,
             capacity: 1,
             source: Some(Arc::clone(&feed) as Arc<dyn Source>),
         };
