@@ -24,7 +24,7 @@ pub(crate) struct Birth {
     pub(crate) manners: Manners,
     /// It is the end of a context: a signal by nature.
     pub(crate) is_context: bool,
-    /// The scope it was made in ([`crate::watch::current_scope`]).
+    /// The scope it was made in, as a watcher numbers them.
     pub(crate) scope: u32,
     pub(crate) capacity: usize,
     /// What sends by itself, if anything does.

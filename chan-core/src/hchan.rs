@@ -143,7 +143,7 @@ impl<T> Hchan<T> {
     /// Closes; false if it was closed. Whoever waits is woken.
     pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
         let mut guard = self.header.lock();
-        let unheard = watch::watcher().is_some() && guard.is_unheard_of();
+        let unheard = watch::watcher().is_some() && is_unheard_of(&guard);
         if !guard.close(at) {
             return false;
         }
@@ -156,10 +156,8 @@ impl<T> Hchan<T> {
                 site,
                 unheard,
             };
-            self.attach(
-                watch::guarded(|watcher| watcher.closed(&closing)).flatten(),
-                |notes| &mut notes.closed,
-            );
+            let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
+            self.attach(note, |notes| &mut notes.closed);
         }
         self.wake_the_settled();
         true
@@ -202,10 +200,8 @@ impl<T> Hchan<T> {
         moment: watch::Moment,
         place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
     ) {
-        self.attach(
-            watch::guarded(|watcher| watcher.note(moment)).flatten(),
-            place,
-        );
+        let note = watch::guarded(|watcher| watcher.note(moment)).flatten();
+        self.attach(note, place);
     }
 
     fn attach(
@@ -247,6 +243,19 @@ impl<T> Hchan<T> {
         drop(notes);
         drop(values);
     }
+}
+
+/// Whether a close now would be heard by nobody: see [`watch::Closing`].
+fn is_unheard_of(guard: &Guard<'_>) -> bool {
+    let header = guard.header();
+    let handles = header.handles();
+    let waits = [&guard.recvq, &guard.sendq, &guard.closeq];
+    guard.sent == 0
+        && waits.iter().all(|queue| queue.is_empty())
+        && handles.send <= 1
+        && handles.recv <= 1
+        && header.links.is_of_this_thread()
+        && !header.birth().is_context
 }
 
 /// Frees a channel whose values are gone.

@@ -392,21 +392,6 @@ impl<'a> Guard<'a> {
         );
     }
 
-    /// Whether a close now would be heard by nobody: see
-    /// [`crate::watch::Closing`]. Of a channel that is open.
-    pub(crate) fn is_unheard_of(&self) -> bool {
-        let header = self.header;
-        let handles = header.handles();
-        self.sent == 0
-            && self.recvq.is_empty()
-            && self.sendq.is_empty()
-            && self.closeq.is_empty()
-            && handles.send <= 1
-            && handles.recv <= 1
-            && header.links.is_of_this_thread()
-            && !header.birth.is_context
-    }
-
     /// Whether a value that was handed over and comes back is out of date: its
     /// timer was set anew, or the next tick is there already.
     pub(crate) fn is_outdated(&self, ticket: u64) -> bool {

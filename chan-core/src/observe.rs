@@ -2,11 +2,12 @@
 //!
 //! The runtime does not know who looks. [`channels`] gives a share of every
 //! live channel's header, [`Channel::snapshot`] reads one under its lock, at
-//! one instant. Nothing here keeps a value alive, and nothing allocates while
+//! one instant, or in many short holds if its queues are long. Nothing here keeps a value alive, and nothing allocates while
 //! a lock is held.
 //!
 //! To be told of rare events as they happen, [`install`] a [`Watcher`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use crate::clock;
 use crate::header::{Guarded, Header, Notes};
 use crate::nil;
+use crate::panics;
+use crate::parker::Wake;
 use crate::registry::{self, HeaderRef};
 use crate::sync::thread::Thread;
 use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
@@ -61,10 +64,15 @@ pub fn nil_waits() -> Vec<Wait> {
     read(nil::header()).1
 }
 
-/// Asks one of the threads that wait on nil for its stack, as
-/// [`Channel::request_stack`] does.
+/// Asks those who wait on nil for their stacks, as
+/// [`Channel::request_stacks`] does.
+pub fn request_nil_stacks(wanted: &[(WaitId, u64)]) -> Vec<u64> {
+    request(nil::header(), wanted)
+}
+
+/// [`request_nil_stacks`] of one wait: whether it was asked.
 pub fn request_nil_stack(wait: WaitId, ticket: u64) -> bool {
-    request(nil::header(), wait, ticket)
+    !request_nil_stacks(&[(wait, ticket)]).is_empty()
 }
 
 /// A wait, told apart from every other wait on the same channel.
@@ -176,14 +184,15 @@ pub enum WaitState {
     },
 }
 
-/// A channel at one instant.
+/// A channel at one instant; if more than a hundred wait on it, as it was in
+/// a short time: what is said to be gone was gone at the beginning of it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ChannelSnapshot {
     /// No other channel of the process has or had it.
     pub id: ChannelId,
     /// The name it was built with.
-    pub name: Option<String>,
+    pub name: Option<Cow<'static, str>>,
     /// The type of its values.
     pub element: &'static str,
     /// The line that made it.
@@ -276,7 +285,7 @@ impl Channel {
         let birth = header.birth();
         ChannelSnapshot {
             id: header.id(),
-            name: birth.name.as_deref().map(str::to_owned),
+            name: birth.name.clone(),
             element: header.element(),
             birth: birth.site,
             scope: ScopeId(birth.scope),
@@ -298,12 +307,21 @@ impl Channel {
         }
     }
 
-    /// Asks the thread of a wait for its stack: it is woken, calls
-    /// [`Watcher::stack_requested`] with `ticket` (which is not 0) on itself,
-    /// and parks again without losing its place. False if the wait is over,
-    /// is a future's, or its thread has not parked yet.
+    /// Asks waits for their stacks, each with a ticket that is not 0; `wanted`
+    /// is sorted by wait. A parked thread is woken, calls
+    /// [`Watcher::stack_requested`] with its ticket on itself, and parks again
+    /// without losing its place. A task is woken, and its future does the same
+    /// when it is polled. The tickets of those who were asked: a wait that is
+    /// over, or whose thread has not parked yet, is not.
+    ///
+    /// A select that waits on several channels is asked on one of them.
+    pub fn request_stacks(&self, wanted: &[(WaitId, u64)]) -> Vec<u64> {
+        request(self.0.header(), wanted)
+    }
+
+    /// [`Channel::request_stacks`] of one wait: whether it was asked.
     pub fn request_stack(&self, wait: WaitId, ticket: u64) -> bool {
-        request(self.0.header(), wait, ticket)
+        !self.request_stacks(&[(wait, ticket)]).is_empty()
     }
 }
 
@@ -325,12 +343,27 @@ struct State {
     notes: Notes,
 }
 
-/// Reads a channel at one instant.
+/// How many waits are read under one hold of the lock: a few ten
+/// microseconds, each being in memory of its own.
+const AT_A_TIME: usize = 128;
+
+/// Reads a channel: at one instant, if no more than [`AT_A_TIME`] wait.
+///
+/// Of more, the state is read before and after them, and the larger of two
+/// counts is told. So a capability that is said to be gone was gone at the
+/// beginning, hence for good; the futures that hold values are read last; and
+/// a waiter that was seen, and is there at a later look too, was there at the
+/// end, when the state was read again.
 fn read(header: &Header) -> (State, Vec<Wait>) {
     let mut waits = Vec::new();
     loop {
         let guard = header.lock();
         let needed: usize = queues(&guard).into_iter().map(WaitQueue::len).sum();
+        if needed > AT_A_TIME {
+            let before = State::of(header, &guard);
+            drop(guard);
+            return read_long(header, before, needed);
+        }
         if needed > waits.capacity() {
             // Not under the lock.
             drop(guard);
@@ -340,18 +373,69 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
         let now = clock::now();
         let is_nil = ptr::eq(header, nil::header());
         waits.extend(all(&guard).map(|waiter| see(waiter, now, is_nil)));
-        let state = State {
+        return (State::of(header, &guard), waits);
+    }
+}
+
+/// Reads a channel in many holds of its lock.
+fn read_long(header: &Header, before: State, needed: usize) -> (State, Vec<Wait>) {
+    let is_nil = ptr::eq(header, nil::header());
+    let now = clock::now();
+    let mut waits = Vec::with_capacity(needed + needed / 4);
+    let visit = |waiter: &Waiter, waits: &mut Vec<Wait>| waits.push(see(waiter, now, is_nil));
+    walk(header, &mut waits, visit);
+    let after = State::of(header, &header.lock());
+    (after.or_more(&before), waits)
+}
+
+/// Visits all waiters, [`AT_A_TIME`] under one hold of the lock, for each of
+/// whom `visit` adds one to `into` at most; room for them is made outside.
+#[cfg(not(loom))]
+fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &mut Vec<R>)) {
+    let turn = crate::waitq::cursor::turn();
+    for number in 0..4 {
+        let mut from_front = true;
+        loop {
+            into.reserve(AT_A_TIME);
+            let guard = header.lock();
+            let queue = queues(&guard)[number];
+            if !queue.read_on(&turn, from_front, AT_A_TIME, |waiter| visit(waiter, into)) {
+                break;
+            }
+            from_front = false;
+        }
+    }
+}
+
+#[cfg(loom)]
+fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &mut Vec<R>)) {
+    all(&header.lock()).for_each(|waiter| visit(waiter, into));
+}
+
+impl State {
+    fn of(header: &Header, guarded: &Guarded) -> State {
+        State {
             len: header.len(),
-            permits: guard.permits,
-            closed: guard.closed,
-            closed_at: guard.closed_at,
+            permits: guarded.permits,
+            closed: guarded.closed,
+            closed_at: guarded.closed_at,
             handles: header.handles(),
-            sent: guard.sent,
-            received: guard.received,
+            sent: guarded.sent,
+            received: guarded.received,
             // Shares of what a watcher made; nothing is copied.
-            notes: guard.notes.as_deref().cloned().unwrap_or_default(),
+            notes: guarded.notes.as_deref().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// This, with the capabilities that there were before.
+    fn or_more(mut self, before: &State) -> State {
+        self.handles = Handles {
+            send: self.handles.send.max(before.handles.send),
+            recv: self.handles.recv.max(before.handles.recv),
+            close: self.handles.close.max(before.handles.close),
         };
-        return (state, waits);
+        self.permits = self.permits.max(before.permits);
+        self
     }
 }
 
@@ -417,20 +501,30 @@ fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
     }
 }
 
-fn request(header: &Header, wait: WaitId, ticket: u64) -> bool {
-    let thread = {
-        let guard = header.lock();
-        all(&guard)
-            // SAFETY: linked and its channel locked, hence alive.
-            .find(|waiter| unsafe { waiter.ticket() } == wait.0)
-            // SAFETY: as above.
-            .and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(ticket))
-    };
-    match thread {
-        Some(thread) => {
-            thread.unpark();
-            true
+/// Asks those waits for their stacks that are in `wanted`, which is sorted.
+fn request(header: &Header, wanted: &[(WaitId, u64)]) -> Vec<u64> {
+    let mut asked = Vec::with_capacity(wanted.len());
+    let mut wakes = Vec::new();
+    let mut left = wanted.len();
+    walk(header, &mut wakes, |waiter, wakes: &mut Vec<Wake>| {
+        if left == 0 {
+            return;
         }
-        None => false,
+        // SAFETY: linked and its channel locked, hence alive.
+        let (id, party) = unsafe { (WaitId(waiter.ticket()), waiter.party().as_ref()) };
+        let Ok(place) = wanted.binary_search_by_key(&id, |&(wait, _)| wait) else {
+            return;
+        };
+        left -= 1;
+        let ticket = wanted[place].1;
+        if let Some(wake) = party.request_stack(ticket) {
+            asked.push(ticket);
+            wakes.push(wake);
+        }
+    });
+    for wake in wakes {
+        // A waker is foreign; its panic would keep others from being asked.
+        panics::catch(|| wake.fire()).unwrap_or_else(panics::discard);
     }
+    asked
 }

@@ -17,8 +17,15 @@
 //! P4  A thread that really parks is unparked exactly by the one who marks it
 //!     done, or by a watcher that asks for a stack; it parks again otherwise.
 //!
+//! P5  A watcher that asks a task for its stack takes the waker and wakes it:
+//!     the poll puts it back. A winner that finds no waker owes no wake, since
+//!     a poll that sees the outcome is under way. Of a select the watcher holds
+//!     one channel's lock and the winner perhaps another's, so it passes
+//!     through `ASKED`, and finds the party claimed or is waited for.
+//!
 //! States of `state`: `WAITING` → `PARKED` (the owner, when it gives up
-//! looking) → `DONE` (the winner); or `WAITING` → `DONE`.
+//! looking) → `DONE` (the winner); or `WAITING` → `DONE`. Of a task also
+//! `WAITING` → `ASKED` → `WAITING` (the watcher).
 //!
 //! Atomics:
 //! - `state`: the owner's store of `PARKED` (Release) publishes its thread
@@ -26,8 +33,11 @@
 //!   `DONE` (Release) publishes outcome and value to the owner's loads
 //!   (Acquire) in [`Party::is_done`]. Models: `park_meets_unpark`,
 //!   `close_meets_park`, `timeout_meets_hand_off`.
-//! - `winner`: decides only; what it protects is published by `state`.
-//!   Relaxed. Model: `two_channels_claim_one_select`.
+//! - `winner`: decides only; what it protects is published by `state`. Model:
+//!   `two_channels_claim_one_select`. The watcher, which has set
+//!   `ASKED`, swaps null for null (Release): either it finds the claim and
+//!   leaves, or the claim (Acquire) comes after that and sees `ASKED` (P5).
+//!   Model: `stack_request_meets_claim_of_a_select`.
 //! - `since`, written by the owner, read by a watcher: a number by itself,
 //!   Relaxed.
 //! - `ticket`: the watcher's store (Release) to the owner's swap (Acquire);
@@ -52,6 +62,8 @@ use crate::watch::{self, TaskId};
 const WAITING: u32 = 0;
 const PARKED: u32 = 1;
 const DONE: u32 = 2;
+/// Of a task: a watcher takes the waker, for a few instructions.
+const ASKED: u32 = 3;
 
 /// See the head of this file.
 pub(crate) struct Party {
@@ -257,16 +269,27 @@ impl Party {
     /// Tries to win the party for `waiter`. P1.
     #[inline]
     pub(crate) fn claim(&self, waiter: NonNull<Waiter>) -> bool {
-        self.cases == 1
-            || self
-                .winner
-                .compare_exchange(
-                    ptr::null_mut(),
-                    waiter.as_ptr(),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
+        self.cases == 1 || self.claim_of_several(waiter)
+    }
+
+    #[inline]
+    fn claim_of_several(&self, waiter: NonNull<Waiter>) -> bool {
+        // Acquire pairs with the swap in `request_stack`, P5.
+        let claimed = self
+            .winner
+            .compare_exchange(
+                ptr::null_mut(),
+                waiter.as_ptr(),
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            )
+            .is_ok();
+        // A watcher is in there for a few instructions. Acquire: what it did
+        // to the waker.
+        while claimed && self.state.load(Ordering::Acquire) == ASKED {
+            thread::yield_now();
+        }
+        claimed
     }
 
     /// Whether somebody has won it. A select that another channel is about to
@@ -282,12 +305,47 @@ impl Party {
 
     // ---- A watcher's side, under the lock of one of its channels. ----
 
-    /// Asks a parked thread for its stack: the handle to unpark after the
-    /// lock is gone. Nothing for a task or a thread that has not parked yet.
-    pub(crate) fn request_stack(&self, ticket: u64) -> Option<thread::Thread> {
-        let handle = self.parked_thread()?;
-        self.ticket.store(ticket, Ordering::Release);
-        Some(handle)
+    /// Asks for the stack: the wake to fire after the lock is gone, which
+    /// makes a parked thread or a waiting task look for the ticket. Nothing for
+    /// a thread that has not parked yet and for a wait that is over.
+    pub(crate) fn request_stack(&self, ticket: u64) -> Option<Wake> {
+        let Who::Task(cell) = &self.who else {
+            let handle = self.parked_thread()?;
+            self.ticket.store(ticket, Ordering::Release);
+            return Some(Wake::Thread(handle));
+        };
+        // Acquire: the waker, after another watcher. On failure the wait is
+        // over, or that watcher is still there.
+        let asked =
+            self.state
+                .compare_exchange(WAITING, ASKED, Ordering::Acquire, Ordering::Relaxed);
+        asked.ok()?;
+        // Release: `ASKED`, to whoever claims after this. P5.
+        let unclaimed = self.winner.compare_exchange(
+            ptr::null_mut(),
+            ptr::null_mut(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        let mut waker = None;
+        if unclaimed.is_ok() {
+            self.ticket.store(ticket, Ordering::Release);
+            // SAFETY: nobody has claimed it, or whoever does waits for us; the
+            // owner needs the lock that the caller holds.
+            waker = unsafe { cell.with_mut(Option::take) };
+        }
+        // Release: what was done to the cell, to the next who reaches it.
+        self.state.store(WAITING, Ordering::Release);
+        waker.map(Wake::Task)
+    }
+
+    /// The owner of a task, in a poll with no lock held: if a watcher asked for
+    /// the stack, lets it have it.
+    #[inline]
+    pub(crate) fn show_stack_if_asked(&self) {
+        if self.ticket.load(Ordering::Relaxed) != 0 {
+            self.show_stack();
+        }
     }
 
     /// The handle of a thread that is really parked.

@@ -14,6 +14,8 @@
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
+#[cfg(not(loom))]
+use std::sync::{Mutex, PoisonError};
 
 use crate::header::Header;
 #[cfg(not(loom))]
@@ -110,9 +112,11 @@ impl Drop for HeaderRef {
 struct List {
     lock: RawLock,
     head: Cell<Option<NonNull<Header>>>,
-    len: Cell<usize>,
     /// How many were ever entered.
     entered: Cell<u64>,
+    /// Where the one who reads the list stands between two holds of the lock;
+    /// a header that leaves takes it on to the next.
+    cursor: Cell<Option<NonNull<Header>>>,
 }
 
 // SAFETY: the cells are reached under the lock only.
@@ -124,10 +128,18 @@ static ALIVE: [List; LISTS] = [const {
     List {
         lock: RawLock::new(),
         head: Cell::new(None),
-        len: Cell::new(0),
         entered: Cell::new(0),
+        cursor: Cell::new(None),
     }
 }; LISTS];
+
+/// One reads at a time.
+#[cfg(not(loom))]
+static TURN: Mutex<()> = Mutex::new(());
+
+/// How many headers are read under one hold of a list's lock.
+#[cfg(not(loom))]
+const AT_A_TIME: usize = 256;
 
 /// Enters a channel.
 ///
@@ -153,7 +165,6 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
         // SAFETY: linked, hence alive (R2).
         unsafe { next.as_ref() }.links.prev.set(Some(header));
     }
-    list.len.set(list.len.get() + 1);
     list.lock.unlock();
 }
 
@@ -169,6 +180,9 @@ pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     let list = &ALIVE[links.thread.get() % LISTS];
     list.lock.lock();
     let (next, prev) = (links.next.take(), links.prev.take());
+    if list.cursor.get() == Some(header) {
+        list.cursor.set(next);
+    }
     match prev {
         // SAFETY: a neighbour is linked, hence alive.
         Some(prev) => unsafe { prev.as_ref() }.links.next.set(next),
@@ -178,36 +192,41 @@ pub(crate) unsafe fn unlink(header: NonNull<Header>) {
         // SAFETY: as above.
         unsafe { next.as_ref() }.links.prev.set(prev);
     }
-    list.len.set(list.len.get() - 1);
     list.lock.unlock();
 }
 
-/// A share of every channel alive.
+/// A share of every channel that is alive all the time this takes.
 #[cfg(not(loom))]
 pub(crate) fn alive() -> Vec<HeaderRef> {
-    let mut all = Vec::new();
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all: Vec<HeaderRef> = Vec::new();
     for list in &ALIVE {
-        // Nothing is allocated under the lock: make room, then look if it
-        // was enough.
+        let mut started = false;
         loop {
+            // Nothing is allocated under the lock.
+            all.reserve(AT_A_TIME);
             list.lock.lock();
-            let needed = list.len.get();
-            if needed <= all.capacity() - all.len() {
+            let mut next = if started {
+                list.cursor.get()
+            } else {
+                list.head.get()
+            };
+            started = true;
+            for _ in 0..AT_A_TIME {
+                let Some(header) = next else { break };
+                // SAFETY: linked, hence alive (R2).
+                unsafe {
+                    Header::keep_memory(header);
+                    next = header.as_ref().links.next.get();
+                }
+                all.push(HeaderRef(header));
+            }
+            list.cursor.set(next);
+            list.lock.unlock();
+            if next.is_none() {
                 break;
             }
-            list.lock.unlock();
-            all.reserve(needed + needed / 4);
         }
-        let mut next = list.head.get();
-        while let Some(header) = next {
-            // SAFETY: linked, hence alive (R2).
-            unsafe {
-                Header::keep_memory(header);
-                next = header.as_ref().links.next.get();
-            }
-            all.push(HeaderRef(header));
-        }
-        list.lock.unlock();
     }
     all
 }

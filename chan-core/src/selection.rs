@@ -265,6 +265,7 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
     cx: &mut Context<'_>,
 ) -> Option<u16> {
     if !party.is_done() {
+        party.show_stack_if_asked();
         look::refresh(arms, order);
     }
     let mut fresh = None;

@@ -278,6 +278,8 @@ impl WaitQueue {
     /// The waiter is in this queue.
     pub(crate) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
         let place = self.place;
+        // SAFETY: the waiter is in this queue, whose lock is held.
+        unsafe { cursor::leave(waiter) };
         // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
         let (prev, next) = unsafe {
             waiter.as_ref().links.with_mut(|links| {
@@ -306,6 +308,92 @@ impl WaitQueue {
             queue: std::marker::PhantomData,
         }
     }
+}
+
+impl WaitQueue {
+    /// Reads on from the cursor, or from the front if `from_front`: up to
+    /// `most` waiters, then the cursor stands before the next one. Whether
+    /// there is one.
+    #[cfg(not(loom))]
+    pub(crate) fn read_on(
+        &self,
+        _turn: &cursor::Turn,
+        from_front: bool,
+        most: usize,
+        mut see: impl FnMut(&Waiter),
+    ) -> bool {
+        let mut next = if from_front { self.head } else { cursor::get() };
+        for _ in 0..most {
+            let Some(waiter) = next else { break };
+            // SAFETY: the cursor stands at a waiter that is linked in this
+            // queue, whose lock is held (Q1, Q2).
+            unsafe {
+                see(waiter.as_ref());
+                next = waiter.as_ref().links.with(|links| links.next);
+            }
+        }
+        cursor::set(next);
+        next.is_some()
+    }
+}
+
+/// Where the one reader of long queues stands between two holds of a lock. A
+/// waiter that leaves its queue takes the cursor on to the next, so a reader
+/// sees whoever is in the queue all the time, however much it changes.
+///
+/// Atomics:
+/// - `AT`: all who write it, and all whose decisions rest on it, hold the lock
+///   of the channel that is being read. Others compare it with a waiter of
+///   their own, which it is not: it was moved on before that memory could be
+///   used anew. Relaxed. No model: it needs a static.
+#[cfg(not(loom))]
+pub(crate) mod cursor {
+    use std::ptr::{self, NonNull};
+    use std::sync::atomic::{AtomicPtr, Ordering};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use super::Waiter;
+
+    static AT: AtomicPtr<Waiter> = AtomicPtr::new(ptr::null_mut());
+    static TURN: Mutex<()> = Mutex::new(());
+
+    /// One reads at a time.
+    pub(crate) struct Turn(#[allow(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+    /// Waits for its turn. Not with a channel's lock held.
+    pub(crate) fn turn() -> Turn {
+        Turn(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn get() -> Option<NonNull<Waiter>> {
+        NonNull::new(AT.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set(at: Option<NonNull<Waiter>>) {
+        AT.store(
+            at.map_or(ptr::null_mut(), NonNull::as_ptr),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// A waiter is about to leave its queue.
+    ///
+    /// # Safety
+    ///
+    /// It is linked, and the lock of its channel held.
+    #[inline]
+    pub(super) unsafe fn leave(waiter: NonNull<Waiter>) {
+        if AT.load(Ordering::Relaxed) == waiter.as_ptr() {
+            // SAFETY: linked, and the lock is held (Q1, Q2).
+            set(unsafe { waiter.as_ref().links.with(|links| links.next) });
+        }
+    }
+}
+
+/// Models have no long queues.
+#[cfg(loom)]
+mod cursor {
+    pub(super) unsafe fn leave(_: std::ptr::NonNull<super::Waiter>) {}
 }
 
 /// Walks a queue whose lock is held.

@@ -507,15 +507,6 @@ fn a_wait_carries_the_number_of_its_task() {
     drop((receive, plain));
 }
 
-#[test]
-fn a_future_cannot_be_asked_for_its_stack() {
-    watch();
-    let chan = Builder::new().name("no stack").chan::<u8>();
-    let _receive = parked(chan.recv_async());
-    let id = now("no stack").waits[0].id;
-    assert!(!channel("no stack").unwrap().request_stack(id, 99));
-}
-
 /// The wait on nil of that line of this file.
 fn nil_wait(line: u32) -> Option<Wait> {
     let mut all = observe::nil_waits().into_iter();

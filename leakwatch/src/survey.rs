@@ -159,7 +159,7 @@ fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelInfo {
     });
     ChannelInfo {
         id: channel.id.get(),
-        name: channel.name.clone(),
+        name: channel.name.as_deref().map(str::to_owned),
         element: channel.element.to_owned(),
         birth: site(channel.birth),
         capacity: channel.capacity,

@@ -71,7 +71,10 @@ impl Inner {
     }
 
     pub(super) fn child(self: &Arc<Self>, deadline: Option<Instant>, birth: Site) -> Arc<Self> {
-        let (close, done) = Builder::new().name("context done").context_chan(birth).split();
+        let (close, done) = Builder::new()
+            .name("context done")
+            .context_chan(birth)
+            .split();
         let inherited = self.deadline;
         let own = deadline.filter(|own| inherited.is_none_or(|theirs| *own < theirs));
         let child = Arc::new(Inner {

@@ -1,12 +1,14 @@
 //! How a wait ends: lock, parker, select.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use loom::cell::UnsafeCell;
 use loom::thread;
 
-use super::{Told, Traced, birth, model, number, pair, traced};
+use super::{Told, Traced, birth, block_on, model, number, pair, traced};
 use crate::Chan;
 use crate::blocking::Stop;
 use crate::case::{RecvArm, SendArm};
@@ -14,6 +16,7 @@ use crate::case_list::{CaseList, End, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
+use crate::selection::Selection;
 
 /// Lock, I1: the cell is touched by one at a time, and each sees what the
 /// last one wrote.
@@ -105,8 +108,8 @@ fn stack_request_meets_hand_off() {
             // SAFETY: linked, and its channel locked.
             waiter.and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(1))
         };
-        if let Some(thread) = asked {
-            thread.unpark();
+        if let Some(wake) = asked {
+            wake.fire();
             // Loom does not by itself try what an unparked thread does first.
             thread::yield_now();
         }
@@ -214,5 +217,45 @@ fn one_look_at_two_channels() {
         let look = crate::selection::look::<_, 2>(cases, 2, |_| 0);
         assert!(look.is_some());
         other.join().unwrap();
+    });
+}
+
+/// Parker, P5: a task that waits on two channels is asked for its stack through
+/// one of them while it is sent a value through the other.
+#[test]
+fn stack_request_meets_claim_of_a_select() {
+    model(|| {
+        let mut handles: [Handle<Traced, ALL>; 2] = [(); 2].map(|()| handle::make(birth(1)));
+        // As `pair` does.
+        handles.sort_by_key(|handle| std::ptr::from_ref(handle.chan().header()) as usize);
+        let [watched, other] = handles;
+        let (a, b) = (
+            &Chan::from_handle(watched.clone()),
+            &Chan::from_handle(other),
+        );
+        let sender = {
+            let b = b.clone();
+            thread::spawn(move || b.send(traced(2)))
+        };
+        let watcher = {
+            thread::spawn(move || {
+                let guard = watched.chan().header().lock();
+                let waiter = guard.recvq.iter().next();
+                // SAFETY: linked, and its channel locked.
+                let wake =
+                    waiter.and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(1));
+                drop(guard);
+                drop(watched);
+                if let Some(wake) = wake {
+                    wake.fire();
+                }
+            })
+        };
+        let cases = End.and(RecvArm::arm(a)).and(RecvArm::arm(b));
+        let mut waiting = pin!(Selection::<_, 2>::new(cases, 2, false));
+        let won = block_on(pin!(poll_fn(|cx| waiting.as_mut().poll(cx, |_| 0))));
+        assert!(matches!(won, Won::This(value) if number(value) == Some(2)));
+        sender.join().unwrap();
+        watcher.join().unwrap();
     });
 }
