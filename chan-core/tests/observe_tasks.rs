@@ -14,7 +14,7 @@ use chan_core::observe::{
     self, Channel, ChannelId, ChannelSnapshot, Misuse, Moment, Note, WaitId, Watcher,
 };
 use chan_core::select::{CaseList, End, RecvArm, Selection};
-use chan_core::{Builder, Chan};
+use chan_core::Builder;
 
 /// The stacks that were asked for: ticket and thread.
 struct Asked(Mutex<Vec<(u64, ThreadId)>>);
