@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use chan_core::observe::{self, Channel, WaitState, Who};
 
 /// Long enough for any machine, short enough to end a test that hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 600 } else { 30 });
 
 /// Looks until it is so.
 #[track_caller]
