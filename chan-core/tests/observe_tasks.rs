@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
+use chan_core::Builder;
 use chan_core::observe::{
     self, Channel, ChannelId, ChannelSnapshot, Misuse, Moment, Note, WaitId, Watcher,
 };
 use chan_core::select::{CaseList, End, RecvArm, Selection};
-use chan_core::Builder;
 
 /// The stacks that were asked for: ticket and thread.
 struct Asked(Mutex<Vec<(u64, ThreadId)>>);
