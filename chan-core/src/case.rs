@@ -18,7 +18,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::arm::{Arm, Erased};
-use crate::face::{Closed, RecvFace, SendFace};
+use crate::face::{Bound, Closed, RecvFace, SendFace};
 use crate::hchan::{Hchan, Received, Sent, Slot};
 use crate::header::Guard;
 use crate::parker::Wake;
@@ -129,8 +129,9 @@ enum Got<T> {
 }
 
 // SAFETY: the pointers in `waiter` are to the case itself and its party, which
-// move together; the value may cross threads as `T: Send`.
-unsafe impl<T: Send, F> Send for RecvCase<'_, T, F> {}
+// move together; the value may cross threads as `T: Send`. The face is asked
+// because a [`Bound`] one keeps the operation where its handle is.
+unsafe impl<T: Send, F: Send> Send for RecvCase<'_, T, F> {}
 
 impl<'a, T, F> RecvCase<'a, T, F> {
     pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
@@ -142,6 +143,11 @@ impl<'a, T, F> RecvCase<'a, T, F> {
             got: Cell::new(Got::Nothing),
             face: PhantomData,
         }
+    }
+
+    /// The same receive, not begun, bound to where an `R` may go.
+    pub fn bound<R>(self) -> RecvCase<'a, T, Bound<F, R>> {
+        RecvCase::new(self.chan, self.site)
     }
 }
 
@@ -287,7 +293,7 @@ enum Sending {
 }
 
 // SAFETY: as for RecvCase.
-unsafe impl<T: Send, F> Send for SendCase<'_, T, F> {}
+unsafe impl<T: Send, F: Send> Send for SendCase<'_, T, F> {}
 
 impl<T> Offer<T> {
     fn new(value: T) -> Self {
@@ -377,6 +383,16 @@ impl<'a, T, F> SendCase<'a, T, F> {
             offer: Offer::new(value),
             face: PhantomData,
         }
+    }
+
+    /// The same send, not begun, bound to where an `R` may go.
+    ///
+    /// # Panics
+    ///
+    /// If its value has gone already.
+    pub fn bound<R>(mut self) -> SendCase<'a, T, Bound<F, R>> {
+        let value = self.offer.take_back().expect("it has not begun");
+        SendCase::new(self.chan, value, self.site)
     }
 
     /// The value, if it has not gone.

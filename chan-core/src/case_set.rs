@@ -189,7 +189,7 @@ impl<'a, R> CaseSet<'a, R> {
     where
         A: RecvArm<'a>,
         A::Item: Send,
-        A::Face: 'a,
+        A::Face: Send + 'a,
     {
         let case = operand.arm();
         self.add(Box::new(Receives { case, then }))
@@ -210,7 +210,7 @@ impl<'a, R> CaseSet<'a, R> {
     where
         A: SendArm<'a>,
         A::Item: Send,
-        A::Face: 'a,
+        A::Face: Send + 'a,
     {
         let case = operand.arm(value);
         SendKey {

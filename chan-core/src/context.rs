@@ -6,6 +6,7 @@
 //! context or a handle never cancels; [`Cancel::drop_guard`] does so on
 //! purpose. How that goes through the tree is said in [`tree`].
 
+pub(crate) mod cancels;
 mod tree;
 
 use std::convert::Infallible;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use crate::chan::RecvChan;
 use crate::context::tree::Inner;
 use crate::waitq::Site;
+use crate::watch::ChannelId;
 
 /// Why a context was cancelled: Go's `ctx.Err()`.
 ///
@@ -122,7 +124,6 @@ pub struct WeakContext(Weak<Inner>);
 /// another.cancel();
 /// assert!(ctx.is_cancelled());
 /// ```
-#[derive(Clone)]
 #[must_use = "a context nobody can cancel ends with its parent only"]
 pub struct Cancel(Arc<Inner>);
 
@@ -211,7 +212,7 @@ impl Context {
 
     fn child(&self, deadline: Option<Instant>, birth: Site) -> (Context, Cancel) {
         let inner = self.0.child(deadline, birth);
-        (Context(Arc::clone(&inner)), Cancel(inner))
+        (Context(Arc::clone(&inner)), Cancel::new(inner))
     }
 
     /// The channel that closes when this context is cancelled: for receives
@@ -368,6 +369,16 @@ impl WeakContext {
 }
 
 impl Cancel {
+    fn new(context: Arc<Inner>) -> Self {
+        context.cancels().add();
+        Cancel(context)
+    }
+
+    /// The identity of the channel that it closes.
+    pub(crate) fn done_id(&self) -> ChannelId {
+        self.0.cancels().done()
+    }
+
     /// Cancels the context and all its children. Once is enough; later calls
     /// do nothing, as in Go.
     ///
@@ -416,6 +427,18 @@ impl Cancel {
     /// ```
     pub fn drop_guard(self) -> CancelOnDrop {
         CancelOnDrop(self)
+    }
+}
+
+impl Clone for Cancel {
+    fn clone(&self) -> Self {
+        Cancel::new(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.cancels().subtract();
     }
 }
 

@@ -1,5 +1,8 @@
 //! How the two manners say what became of an operation.
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
+
 use crate::error::{
     RecvError, RecvTimedOut, RecvTimeoutError, SendError, SendTimedOut, SendTimeoutError,
 };
@@ -160,6 +163,65 @@ impl<T> SendFace<T> for GoFace {
 
     fn refused<P>(closed: Closed<'_>) -> P {
         panic!("{}", closed.text());
+    }
+}
+
+/// Results as the face `F` gives them, of an operation that is bound to
+/// wherever an `R` may go: a case or a future of this face crosses threads
+/// only if `R` does.
+#[derive(Debug)]
+pub struct Bound<F, R>(Infallible, PhantomData<(F, R)>);
+
+impl<T, F: RecvFace<T>, R> RecvFace<T> for Bound<F, R> {
+    type Out = F::Out;
+    type Timed = F::Timed;
+
+    fn value(value: T) -> Self::Out {
+        F::value(value)
+    }
+
+    fn closed() -> Self::Out {
+        F::closed()
+    }
+
+    fn in_time(out: Self::Out) -> Self::Timed {
+        F::in_time(out)
+    }
+
+    fn too_late() -> Self::Timed {
+        F::too_late()
+    }
+}
+
+impl<T, F: SendFace<T>, R> SendFace<T> for Bound<F, R> {
+    type Out = F::Out;
+    type Timed = F::Timed;
+    type Reserved<P> = F::Reserved<P>;
+
+    fn sent() -> Self::Out {
+        F::sent()
+    }
+
+    #[track_caller]
+    fn closed(value: T, closed: Closed<'_>) -> Self::Out {
+        F::closed(value, closed)
+    }
+
+    fn in_time(out: Self::Out) -> Self::Timed {
+        F::in_time(out)
+    }
+
+    fn too_late(value: T) -> Self::Timed {
+        F::too_late(value)
+    }
+
+    fn reserved<P>(permit: P) -> Self::Reserved<P> {
+        F::reserved(permit)
+    }
+
+    #[track_caller]
+    fn refused<P>(closed: Closed<'_>) -> Self::Reserved<P> {
+        F::refused(closed)
     }
 }
 

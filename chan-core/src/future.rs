@@ -4,7 +4,7 @@
 //! here.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -86,6 +86,16 @@ macro_rules! future_of_one {
                 match ready!(self.selection().poll(cx, |_| 0)) {
                     Won::This(result) => Poll::Ready(result),
                 }
+            }
+        }
+
+        /// The case alone: what a select of this one case would do.
+        impl<'a, T, F: $face<T>> IntoFuture for $case<'a, T, F> {
+            type Output = F::Out;
+            type IntoFuture = $future<'a, T, F>;
+
+            fn into_future(self) -> $future<'a, T, F> {
+                $future::new(self)
             }
         }
 

@@ -56,7 +56,7 @@ pub(crate) fn make<T>(birth: Birth) -> Handle<T, ALL> {
     }
 }
 
-const fn capability(can: u8) -> Capability {
+pub(crate) const fn capability(can: u8) -> Capability {
     match can {
         TX => Capability::SEND.and(Capability::CLOSE),
         RX => Capability::RECV,

@@ -131,6 +131,7 @@ mod sender;
 
 mod batch;
 mod closing;
+mod holding;
 mod permit;
 mod weak;
 
@@ -188,7 +189,7 @@ pub mod select {
     pub use crate::case::{RecvArm, RecvCase, SendArm, SendCase};
     pub use crate::case_list::{CaseList, Cons, End, Won};
     pub use crate::case_set::{CaseKey, CaseSet, SendKey};
-    pub use crate::face::{Closed, GoFace, RecvFace, RustFace, SendFace};
+    pub use crate::face::{Bound, Closed, GoFace, RecvFace, RustFace, SendFace};
     pub use crate::future::SelectNothing;
     pub use crate::nil::select_nothing;
     pub use crate::selection::{Selection, look, wait};

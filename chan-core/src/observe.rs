@@ -14,6 +14,7 @@ use std::ptr;
 use std::time::Duration;
 
 use crate::clock;
+use crate::context::{Cancel, cancels};
 use crate::header::{Guarded, Header, Notes};
 use crate::nil;
 use crate::panics;
@@ -24,6 +25,8 @@ use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
 
 pub use crate::birth::Manners;
 pub use crate::capability::Handles;
+pub use crate::context::cancels::Cancellers;
+pub use crate::holding::{Holder, Holding};
 pub use crate::waitq::Direction;
 pub use crate::watch::{
     AlreadyInstalled, ChannelId, Closing, Misuse, Moment, Note, ScopeId, TakenCase, TaskId,
@@ -73,6 +76,17 @@ pub fn request_nil_stacks(wanted: &[(WaitId, u64)]) -> Vec<u64> {
 /// [`request_nil_stacks`] of one wait: whether it was asked.
 pub fn request_nil_stack(wait: WaitId, ticket: u64) -> bool {
     !request_nil_stacks(&[(wait, ticket)]).is_empty()
+}
+
+/// What [`Cancel`] cancels, told by the identity of its `done` channel.
+pub fn context_of(cancel: &Cancel) -> ChannelId {
+    cancel.done_id()
+}
+
+/// Who could cancel the context whose `done` channel this is. Nothing if it is
+/// no context's, or of one that was made before a watcher was installed.
+pub fn cancellers(done: ChannelId) -> Option<Cancellers> {
+    cancels::cancellers(done)
 }
 
 /// A wait, told apart from every other wait on the same channel.

@@ -122,7 +122,7 @@ impl<'a, R> Select<'a, R> {
     where
         A: RecvArm<'a>,
         A::Item: Send,
-        A::Face: 'a,
+        A::Face: Send + 'a,
     {
         self.cases.recv(operand, then)
     }
@@ -157,7 +157,7 @@ impl<'a, R> Select<'a, R> {
     where
         A: SendArm<'a>,
         A::Item: Send,
-        A::Face: 'a,
+        A::Face: Send + 'a,
     {
         self.cases.send(operand, value, then)
     }

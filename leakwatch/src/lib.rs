@@ -41,9 +41,14 @@
 
 mod evidence;
 pub mod export;
+mod held;
+mod ledger;
+mod life;
 mod registry;
 pub mod report;
+mod shared;
 mod snapshot;
+mod spawn;
 mod stack;
 mod survey;
 mod task;
@@ -51,7 +56,9 @@ mod task;
 use std::fmt;
 use std::time::Duration;
 
+pub use held::{At, Capture, Handle, Held, HeldIter, InTask, OnThread, Own, Residence, local};
 pub use report::Report;
+pub use shared::{Keeper, Kept, Shared};
 pub use task::{Entered, Task, Tracked};
 
 /// Where this crate's sources lie; stacks leave their frames out.
@@ -126,4 +133,17 @@ pub fn install_with(options: Options) -> Result<(), AlreadyInstalled> {
 /// stacks and does not know who orphaned a channel.
 pub fn snapshot() -> Report {
     survey::survey()
+}
+
+/// What the macros call. Not for others: nothing here is promised to stay.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::__first as first;
+    pub use crate::held::Capture;
+    pub use crate::spawn::{make_task, spawn_thread};
+
+    /// The handle of what is captured.
+    pub fn give_up<C: Capture>(captured: C) -> C::Handle {
+        captured.give_up()
+    }
 }

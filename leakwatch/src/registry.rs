@@ -16,14 +16,20 @@ use chan_core::observe::{self, ChannelId, ChannelSnapshot, Misuse, Moment, Note,
 use dashmap::DashMap;
 use parking_lot::{Condvar, Mutex};
 
+use crate::life::Life;
 use crate::stack::RawStack;
 use crate::{AlreadyInstalled, Options};
 
 /// What is known of a task that was introduced with [`crate::Task`].
 #[derive(Clone)]
+#[allow(dead_code, reason = "what reads it comes next")]
 pub(crate) struct TaskRecord {
     pub(crate) name: Arc<str>,
     pub(crate) context: Option<WeakContext>,
+    /// The line that introduced it.
+    pub(crate) site: &'static Location<'static>,
+    /// Of a future.
+    pub(crate) life: Option<Arc<Life>>,
 }
 
 /// Who did something to a channel, and when.

@@ -3,13 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
 use chan_core::Context;
 use chan_core::observe::{self, TaskId};
 
+use crate::ledger::{Account, Owner, ledger};
+use crate::life::{Life, Polling};
 use crate::registry::{TaskRecord, registry};
 
 /// Introduces a thread or a future to leakwatch. Reports then show its name,
@@ -34,15 +37,23 @@ use crate::registry::{TaskRecord, registry};
 pub struct Task {
     name: Arc<str>,
     context: Option<Context>,
+    site: &'static Location<'static>,
 }
 
 impl Task {
-    /// A task of this name. Names need not be unique.
+    /// A task of this name, born at the caller's line. Names need not be
+    /// unique.
+    #[track_caller]
     pub fn new(name: impl Into<Arc<str>>) -> Task {
         Task {
             name: name.into(),
             context: None,
+            site: Location::caller(),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The context whose end should be this task's. It is not kept alive.
@@ -53,7 +64,7 @@ impl Task {
 
     /// This thread runs the task until the guard is dropped.
     pub fn enter(self) -> Entered {
-        let id = self.introduce();
+        let id = registry().introduce(self.record(None));
         Entered {
             id,
             outer: observe::set_current_task(id),
@@ -63,17 +74,46 @@ impl Task {
 
     /// The future runs the task, on whatever threads it is polled.
     pub fn wrap<F: Future>(self, future: F) -> Tracked<F> {
+        self.wrap_with(|_| future)
+    }
+
+    /// The same for a future that is made knowing the account of its task.
+    pub(crate) fn wrap_with<F: Future>(self, make: impl FnOnce(&Arc<Account>) -> F) -> Tracked<F> {
+        let life = Arc::new(Life::default());
+        let id = registry().introduce(self.record(Some(&life)));
+        let account = ledger().open(Owner::Task(id));
+        let introduced = Introduced {
+            id,
+            waker: Waker::from(Arc::clone(&life)),
+            life,
+        };
         Tracked {
-            id: Introduced(self.introduce()),
-            future: Box::pin(future),
+            future: Box::pin(make(&account)),
+            introduced,
         }
     }
 
-    fn introduce(self) -> TaskId {
-        registry().introduce(TaskRecord {
+    fn record(self, life: Option<&Arc<Life>>) -> TaskRecord {
+        TaskRecord {
             name: self.name,
             context: self.context.as_ref().map(Context::downgrade),
-        })
+            site: self.site,
+            life: life.map(Arc::clone),
+        }
+    }
+}
+
+impl From<&str> for Task {
+    #[track_caller]
+    fn from(name: &str) -> Task {
+        Task::new(name)
+    }
+}
+
+impl From<String> for Task {
+    #[track_caller]
+    fn from(name: String) -> Task {
+        Task::new(name)
     }
 }
 
@@ -99,33 +139,39 @@ impl fmt::Debug for Entered {
     }
 }
 
-/// A future that runs a task; made by [`Task::wrap`].
+/// A future that runs a task; made by [`Task::wrap`] and
+/// [`task!`](crate::task!).
 ///
 /// # Cancel safety
 ///
 /// That of the future it wraps.
 #[must_use = "futures do nothing unless polled"]
 pub struct Tracked<F> {
-    // The box keeps this file free of pinning by hand.
+    // The box keeps this file free of pinning by hand. Dropped first: what the
+    // future does when dropped is still the task's.
     future: Pin<Box<F>>,
-    // After the future: what the future does when dropped is still the task's.
-    id: Introduced,
+    introduced: Introduced,
 }
 
-struct Introduced(TaskId);
+struct Introduced {
+    id: TaskId,
+    life: Arc<Life>,
+    waker: Waker,
+}
 
 impl Drop for Introduced {
     fn drop(&mut self) {
-        registry().forget(self.0);
+        ledger().close(Owner::Task(self.id));
+        registry().forget(self.id);
     }
 }
 
 /// Restores the task of the thread, also if the poll panics.
-struct Polling {
+struct Running {
     outer: TaskId,
 }
 
-impl Drop for Polling {
+impl Drop for Running {
     fn drop(&mut self) {
         observe::set_current_task(self.outer);
     }
@@ -135,15 +181,29 @@ impl<F: Future> Future for Tracked<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let _polling = Polling {
-            outer: observe::set_current_task(self.id.0),
+        let this = &mut *self;
+        let task = &this.introduced;
+        let _running = Running {
+            outer: observe::set_current_task(task.id),
         };
-        self.future.as_mut().poll(cx)
+        let _polling = Polling::begin(&task.life, cx.waker());
+        this.future
+            .as_mut()
+            .poll(&mut task::Context::from_waker(&task.waker))
+    }
+}
+
+impl<F> Drop for Tracked<F> {
+    fn drop(&mut self) {
+        // The fields go after this, the future first.
+        self.introduced.life.end();
     }
 }
 
 impl<F> fmt::Debug for Tracked<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tracked").field(&self.id.0).finish()
+        f.debug_tuple("Tracked")
+            .field(&self.introduced.id.0)
+            .finish()
     }
 }

@@ -16,6 +16,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
+use super::cancels::Cancels;
 use super::{Cancellation, Cause};
 use crate::builder::Builder;
 use crate::chan::{RecvChan, SendChan};
@@ -31,6 +32,8 @@ pub(super) struct Inner {
     /// Nil for the background, which never ends.
     done: RecvChan<Infallible>,
     close: SendChan<Infallible>,
+    /// None for the background, which has no `Cancel`.
+    cancels: Option<Arc<Cancels>>,
     cancelled: OnceLock<End>,
     state: Mutex<State>,
 }
@@ -65,6 +68,7 @@ impl Inner {
             parent: None,
             done: RecvChan::default(),
             close: SendChan::default(),
+            cancels: None,
             cancelled: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -77,12 +81,16 @@ impl Inner {
             .split();
         let inherited = self.deadline;
         let own = deadline.filter(|own| inherited.is_none_or(|theirs| *own < theirs));
+        let deadline = own.or(inherited);
+        let id = done.chan().expect("it was just made").header().id();
+        let cancels = Cancels::new(id, deadline.is_some(), self.cancels.as_ref());
         let child = Arc::new(Inner {
             birth,
-            deadline: own.or(inherited),
+            deadline,
             parent: Some(Arc::clone(self)),
             done,
             close,
+            cancels: Some(cancels),
             cancelled: OnceLock::new(),
             state: Mutex::default(),
         });
@@ -103,6 +111,13 @@ impl Inner {
 
     pub(super) fn done(&self) -> &RecvChan<Infallible> {
         &self.done
+    }
+
+    /// Who could cancel it, of a child.
+    pub(super) fn cancels(&self) -> &Cancels {
+        self.cancels
+            .as_ref()
+            .expect("the background has no `Cancel`")
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -211,6 +226,9 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if let Some(cancels) = &self.cancels {
+            cancels.end();
+        }
         // One by one: a long chain dropped from its leaf would recurse.
         let mut next = self.parent.take();
         while let Some(parent) = next {

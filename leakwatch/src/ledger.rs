@@ -1,0 +1,302 @@
+//! The ledger: which thread or task has which handle, by the word of types.
+//!
+//! An [`Account`] belongs to one thread or one tracked task. Handles are
+//! entered by [`Seat`]s, which [`Held`](crate::Held) keeps beside its handle;
+//! a [`Shared`](crate::Shared) struct has a [`Node`] in which the handles that
+//! it keeps are entered. Whatever is not entered anywhere is unaccounted for.
+//!
+//! L1  An entry stands for a counted handle: it is made after the handle is
+//!     counted in and taken out before it is counted out. So at any instant a
+//!     channel has at least as many live handles as entries.
+//! L2  The entries of an account change only while its owner runs (or, for a
+//!     task, is being dropped). [`crate::held`] argues why.
+//!
+//! Nothing here is on the way of an operation: entries are made when a handle
+//! is bound to its owner, not when it is used.
+
+#![allow(dead_code, reason = "what reads it comes next")]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
+
+use chan_core::observe::{ChannelId, Handles, TaskId};
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+/// Whose handles an account lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    Thread(ThreadId),
+    Task(TaskId),
+}
+
+/// What a handle is a handle of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Thing {
+    /// A channel.
+    Channel(ChannelId),
+    /// A context, by its `done` channel: the handle can cancel it.
+    Context(ChannelId),
+    /// A struct that is shared, and with it what it keeps.
+    Node(NodeId),
+}
+
+/// A [`Node`], told apart from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(u64);
+
+/// How many entries there are for one thing, by what they can do there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) send: usize,
+    pub(crate) recv: usize,
+    pub(crate) close: usize,
+    /// Of a context or a node: how many handles.
+    pub(crate) whole: usize,
+}
+
+impl Tally {
+    pub(crate) fn of(can: Handles) -> Tally {
+        Tally {
+            send: can.send,
+            recv: can.recv,
+            close: can.close,
+            whole: 0,
+        }
+    }
+
+    pub(crate) fn whole() -> Tally {
+        Tally {
+            whole: 1,
+            ..Tally::default()
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Tally) {
+        self.send += other.send;
+        self.recv += other.recv;
+        self.close += other.close;
+        self.whole += other.whole;
+    }
+
+    fn subtract(&mut self, other: Tally) {
+        self.send -= other.send;
+        self.recv -= other.recv;
+        self.close -= other.close;
+        self.whole -= other.whole;
+    }
+
+    fn is_empty(self) -> bool {
+        self == Tally::default()
+    }
+}
+
+/// What one handle means.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub(crate) thing: Thing,
+    pub(crate) tally: Tally,
+}
+
+/// The handles of one owner.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(Mutex<HashMap<Thing, Tally>>);
+
+impl Entries {
+    fn enter(&self, entry: Entry) {
+        self.0
+            .lock()
+            .entry(entry.thing)
+            .or_default()
+            .add(entry.tally);
+    }
+
+    fn strike(&self, entry: Entry) {
+        let mut entries = self.0.lock();
+        if let Some(tally) = entries.get_mut(&entry.thing) {
+            tally.subtract(entry.tally);
+            if tally.is_empty() {
+                entries.remove(&entry.thing);
+            }
+        }
+    }
+
+    /// The entries as they are now.
+    pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
+        let entries = self.0.lock();
+        entries
+            .iter()
+            .map(|(thing, tally)| (*thing, *tally))
+            .collect()
+    }
+}
+
+/// The account of a thread or a task.
+#[derive(Debug)]
+pub(crate) struct Account {
+    owner: Owner,
+    entries: Entries,
+}
+
+impl Account {
+    pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
+        self.entries.read()
+    }
+}
+
+/// All accounts whose owners live, and all nodes.
+pub(crate) struct Ledger {
+    accounts: DashMap<Owner, Arc<Account>>,
+    nodes: DashMap<NodeId, Arc<Node>>,
+}
+
+/// The ledger of this process.
+pub(crate) fn ledger() -> &'static Ledger {
+    static LEDGER: OnceLock<Ledger> = OnceLock::new();
+    LEDGER.get_or_init(|| Ledger {
+        accounts: DashMap::new(),
+        nodes: DashMap::new(),
+    })
+}
+
+impl Ledger {
+    /// Opens the account of an owner.
+    pub(crate) fn open(&self, owner: Owner) -> Arc<Account> {
+        let account = Arc::new(Account {
+            owner,
+            entries: Entries::default(),
+        });
+        self.accounts.insert(owner, Arc::clone(&account));
+        account
+    }
+
+    /// The owner has ended. What it has left behind is unaccounted for.
+    pub(crate) fn close(&self, owner: Owner) {
+        self.accounts.remove(&owner);
+    }
+
+    pub(crate) fn account(&self, owner: Owner) -> Option<Arc<Account>> {
+        self.accounts
+            .get(&owner)
+            .map(|account| Arc::clone(&account))
+    }
+
+    pub(crate) fn node(&self, node: NodeId) -> Option<Arc<Node>> {
+        self.nodes.get(&node).map(|node| Arc::clone(&node))
+    }
+}
+
+/// The account of this thread, opened when it is first asked for.
+pub(crate) fn of_this_thread() -> Arc<Account> {
+    /// Closes the account when the thread ends.
+    struct Here(Arc<Account>);
+    impl Drop for Here {
+        fn drop(&mut self) {
+            ledger().close(self.0.owner);
+        }
+    }
+    thread_local! {
+        static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    }
+    let owner = Owner::Thread(thread::current().id());
+    let known = HERE.try_with(|here| {
+        let mut here = here.borrow_mut();
+        let here = here.get_or_insert_with(|| Here(ledger().open(owner)));
+        Arc::clone(&here.0)
+    });
+    // While a thread's locals are being destroyed nothing is entered.
+    known.unwrap_or_else(|_| {
+        Arc::new(Account {
+            owner,
+            entries: Entries::default(),
+        })
+    })
+}
+
+/// An entry, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    account: Arc<Account>,
+    entry: Option<Entry>,
+}
+
+impl Seat {
+    /// Enters a handle, unless it is nil's.
+    pub(crate) fn take(account: &Arc<Account>, entry: Option<Entry>) -> Seat {
+        if let Some(entry) = entry {
+            account.entries.enter(entry);
+        }
+        Seat {
+            account: Arc::clone(account),
+            entry,
+        }
+    }
+
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.account.entries.strike(entry);
+        }
+    }
+}
+
+/// A struct that is shared: how many handles of it there are, and which
+/// handles it keeps.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    clones: AtomicUsize,
+    entries: Entries,
+}
+
+impl Node {
+    /// A node with one handle.
+    pub(crate) fn open() -> Arc<Node> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let node = Arc::new(Node {
+            id: NodeId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            clones: AtomicUsize::new(1),
+            entries: Entries::default(),
+        });
+        ledger().nodes.insert(node.id, Arc::clone(&node));
+        node
+    }
+
+    /// One more handle. Relaxed, as for an `Arc`: who clones has one.
+    pub(crate) fn add_clone(&self) {
+        self.clones.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less; the last one takes the node out of the ledger, before what it
+    /// keeps is dropped.
+    pub(crate) fn drop_clone(&self) {
+        if self.clones.fetch_sub(1, Ordering::AcqRel) == 1 {
+            ledger().nodes.remove(&self.id);
+        }
+    }
+
+    /// How many handles there are. Acquire: pairs with the subtraction.
+    pub(crate) fn clones(&self) -> usize {
+        self.clones.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn enter(&self, entry: Entry) {
+        self.entries.enter(entry);
+    }
+
+    pub(crate) fn strike(&self, entry: Entry) {
+        self.entries.strike(entry);
+    }
+
+    pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
+        self.entries.read()
+    }
+}
