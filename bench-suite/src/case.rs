@@ -38,6 +38,11 @@ pub(crate) enum Work {
     Select(Selecting),
 }
 
+impl Work {
+    /// How many times longer than others a fair row flows.
+    pub(crate) const FAIR: u32 = 10;
+}
+
 /// What one party does alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alone {

@@ -4,8 +4,6 @@
 //! what they must be able to do in `faces.rs`, what they do in `workloads/`,
 //! and how figures are taken in `measure.rs` and `runner.rs`.
 
-#![recursion_limit = "512"]
-
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,23 +12,12 @@ use std::time::Duration;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use case::Case;
-use contenders::{Contender, How, go};
-use environment::{Environment, Watch};
-use measure::Plan;
-use report::Record;
-
-mod bytes;
-mod case;
-mod contenders;
-mod environment;
-mod faces;
-mod measure;
-mod outcome;
-mod report;
-mod rows;
-mod runner;
-mod workloads;
+use crate::case::Case;
+use crate::contenders::{self, Contender, How, go};
+use crate::environment::{Environment, Watch};
+use crate::measure::Plan;
+use crate::report::{self, Record};
+use crate::{rows, runner};
 
 /// Runs all contenders interleaved and prints medians, their spread, and the
 /// ratio to the best peer.
@@ -65,11 +52,16 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 
-    /// Measure nothing: make tables and pictures of figures that were saved
-    #[arg(long, value_name = "FILE", requires = "save")]
+    /// Measure nothing: print the sums and targets of figures that were saved,
+    /// and with --save make their tables and pictures again
+    #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 
-    /// Print the rows and contenders and stop
+    /// With --from: whether these figures rank the contenders alike
+    #[arg(long, value_name = "FILE", requires = "from")]
+    against: Option<PathBuf>,
+
+    /// Print the rows, the contenders and how long it would take, and stop
     #[arg(long)]
     list: bool,
 
@@ -78,24 +70,21 @@ struct Args {
     child: Option<String>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+/// The program.
+///
+/// # Errors
+///
+/// If a file cannot be read or written, or an argument makes no sense. A
+/// contender that fails is no error: it is marked.
+pub fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let (flow, alone, rounds) = if args.quick {
-        (40, 10, 5)
-    } else {
-        (100, 40, 7)
-    };
-    let plan = Plan {
-        flow: Duration::from_millis(args.flow_ms.unwrap_or(flow)),
-        alone: Duration::from_millis(args.alone_ms.unwrap_or(alone)),
-    };
+    let plan = args.plan();
     if let Some(contender) = &args.child {
         let row = args.only.first().ok_or("a child needs a row")?;
         return runner::child(contender, row, &plan);
     }
-    if let (Some(file), Some(directory)) = (&args.from, &args.save) {
-        let record = serde_json::from_str(&fs::read_to_string(file)?)?;
-        return save_pages(&record, directory);
+    if let Some(file) = &args.from {
+        return look_back(file, args.against.as_deref(), args.save.as_deref());
     }
     let cases: Vec<Case> = rows::ROWS
         .iter()
@@ -106,6 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .iter()
         .filter(|contender| chosen(&args.contenders, |name| name == contender.name))
         .collect();
+    let rounds = usize::from(args.rounds.unwrap_or(if args.quick { 3 } else { 7 }));
     if args.list {
         for case in &cases {
             println!("{}", case.row);
@@ -113,6 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for contender in &contenders {
             println!("{} {}", contender.name, contender.version());
         }
+        announce(&cases, &contenders, rounds, &plan);
         return Ok(());
     }
     if let Err(why) = go::version()
@@ -122,13 +113,58 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("Go does not take part: {why}");
         contenders.retain(|contender| !matches!(contender.how, How::Go { .. }));
     }
-    let rounds = usize::from(args.rounds.unwrap_or(rounds));
     let record = run(&cases, &contenders, rounds, &plan, args.save.as_deref())?;
     print!("{}", report::text::end(&record));
     match &args.save {
         Some(directory) => save_pages(&record, directory),
         None => Ok(()),
     }
+}
+
+impl Args {
+    fn plan(&self) -> Plan {
+        let (flow, alone) = if self.quick { (40, 10) } else { (100, 40) };
+        Plan {
+            flow: Duration::from_millis(self.flow_ms.unwrap_or(flow)),
+            alone: Duration::from_millis(self.alone_ms.unwrap_or(alone)),
+            dry: false,
+        }
+    }
+}
+
+/// What figures that were saved say.
+fn look_back(
+    file: &Path,
+    against: Option<&Path>,
+    save: Option<&Path>,
+) -> Result<(), Box<dyn Error>> {
+    let record = Record::read(file)?;
+    print!("{}", report::text::end(&record));
+    if let Some(other) = against {
+        let other = Record::read(other)?;
+        println!();
+        print!("{}", report::agreement::text(&record.rows(), &other.rows()));
+    }
+    match save {
+        Some(directory) => save_pages(&record, directory),
+        None => Ok(()),
+    }
+}
+
+/// Says how long it will take. Returns how many runs there are.
+fn announce(cases: &[Case], contenders: &[&'static Contender], rounds: usize, plan: &Plan) -> u64 {
+    let (runs, time) = runner::expected(cases, contenders, rounds, plan);
+    let seconds = time.as_secs();
+    println!(
+        "{} rows, {} contenders, {rounds} rounds: {runs} runs, about {} min {:02} s. \
+         One that hangs is ended after {} s, at most twice in a row.\n",
+        cases.len(),
+        contenders.len(),
+        seconds / 60,
+        seconds % 60,
+        runner::GRACE.as_secs(),
+    );
+    runs as u64
 }
 
 /// A whole name is that row; anything else is looked for within names.
@@ -155,7 +191,7 @@ fn run(
 ) -> Result<Record, Box<dyn Error>> {
     let mut record = Record::new(Environment::now(), contenders);
     let mut watch = Watch::new();
-    let bar = ProgressBar::new((cases.len() * contenders.len() * rounds) as u64);
+    let bar = ProgressBar::new(announce(cases, contenders, rounds, plan));
     bar.set_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} {eta} {msg}",
     )?);
@@ -170,11 +206,7 @@ fn run(
         let row = report::Row::new(*case, &runs);
         bar.suspend(|| println!("{}", report::text::row(&row)));
         if let Some(directory) = save {
-            fs::create_dir_all(directory)?;
-            fs::write(
-                directory.join("benchmarks.json"),
-                serde_json::to_string(&record)?,
-            )?;
+            record.write(&directory.join("benchmarks.json"))?;
         }
     }
     bar.finish_and_clear();
@@ -184,14 +216,12 @@ fn run(
 /// The tables and pictures.
 fn save_pages(record: &Record, directory: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(directory)?;
-    fs::write(
-        directory.join("benchmarks.md"),
-        report::markdown::page(record)?,
-    )?;
-    let files = report::plots::draw(&record.rows(), directory)?;
+    let pictures = report::plots::draw(&record.rows(), directory)?;
+    let page = report::markdown::page(record, &pictures)?;
+    fs::write(directory.join("benchmarks.md"), page)?;
     println!(
         "benchmarks.md and {} pictures are in {}",
-        files.len(),
+        pictures.len(),
         directory.display()
     );
     Ok(())

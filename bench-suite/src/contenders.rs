@@ -10,6 +10,7 @@ use crate::outcome::Outcome;
 mod adapt;
 
 mod async_channel;
+mod chan;
 mod chan_core;
 mod chan_select;
 mod crossbeam;
@@ -54,12 +55,9 @@ pub(crate) enum How {
 }
 
 /// All of them, in the order of the tables.
-///
-/// A select built at run time (`chan_select::Select`) will be one of ours
-/// beside the macro, as `crossbeam-dyn` is beside `crossbeam`: a type that
-/// implements `Selects`, in `contenders/chan_select.rs`.
 pub(crate) const ALL: &[Contender] = &[
     chan_core::CHAN_CORE,
+    chan::CHAN,
     chan_select::MACRO,
     chan_select::BUILDER,
     crossbeam::MACRO,
@@ -87,6 +85,14 @@ pub(crate) fn find(name: &str) -> Option<&'static Contender> {
 }
 
 impl Contender {
+    /// Whether it can do this, found out by a run without messages.
+    pub(crate) fn can(&self, case: &Case) -> bool {
+        match self.how {
+            How::Rust(run) => run(case, &Plan::dry()).is_some(),
+            How::Go { locked } => go::can(case, locked),
+        }
+    }
+
     /// The version in the lock file.
     pub(crate) fn version(&self) -> String {
         match self.how {
@@ -140,6 +146,7 @@ mod tests {
         let plan = Plan {
             flow: time,
             alone: time,
+            dry: false,
         };
         for row in [
             "threads/spsc/c16",

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::case::{Case, Selecting, Work};
 use crate::outcome::Latency;
 
 /// How long one run lasts.
@@ -13,6 +14,33 @@ pub(crate) struct Plan {
     pub(crate) flow: Duration,
     /// For operations of one thread.
     pub(crate) alone: Duration,
+    /// Everything is made and nothing is done: it shows whether a contender
+    /// can do a row.
+    pub(crate) dry: bool,
+}
+
+impl Plan {
+    pub(crate) fn dry() -> Plan {
+        Plan {
+            flow: Duration::ZERO,
+            alone: Duration::ZERO,
+            dry: true,
+        }
+    }
+
+    /// How long one run of a row takes, with the process around it.
+    pub(crate) fn expected(&self, case: &Case) -> Duration {
+        const PROCESS: Duration = Duration::from_millis(12);
+        let within = match case.work {
+            Work::Flow { .. } | Work::PingPong | Work::Handover => self.flow,
+            Work::SelectBoth | Work::Select(Selecting::Fed) => self.flow,
+            Work::Fair { .. } => self.flow * Work::FAIR,
+            Work::Alone(_) | Work::Select(Selecting::Ready | Selecting::Idle) => self.alone,
+            Work::ChannelBytes => Duration::ZERO,
+            Work::ParkedBytes => Duration::from_millis(120),
+        };
+        PROCESS + within
+    }
 }
 
 /// The processor time that this process has used so far, in nanoseconds.
@@ -28,6 +56,9 @@ pub(crate) fn cpu_ns() -> f64 {
 /// nothing. Of all batches the tenth percentile counts: a neighbour on the
 /// same core only ever adds.
 pub(crate) fn operation_ns(plan: &Plan, mut batch: impl FnMut(u64) -> Duration) -> f64 {
+    if plan.dry {
+        return 0.0;
+    }
     let mut n = 1;
     while batch(n) < Duration::from_micros(250) {
         n *= 2;

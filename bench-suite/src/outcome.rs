@@ -42,8 +42,43 @@ impl Outcome {
         }
     }
 
+    /// With figures of five digits: no run is more exact.
+    pub(crate) fn rounded(mut self) -> Outcome {
+        self.value = five_digits(self.value);
+        self.cpu_ns = self.cpu_ns.map(five_digits);
+        self.fairness = self.fairness.map(five_digits);
+        self.latency = self.latency.map(|latency| Latency {
+            p50: five_digits(latency.p50),
+            p99: five_digits(latency.p99),
+            p999: five_digits(latency.p999),
+            ..latency
+        });
+        self
+    }
+
     /// How many messages were sent and never arrived.
     pub(crate) fn lost(&self) -> u64 {
         self.sent.saturating_sub(self.received)
+    }
+}
+
+fn five_digits(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_digits_are_kept() {
+        for (value, kept) in [
+            (0.0, 0.0),
+            (1.234_567_8, 1.2346),
+            (98_765_432.1, 98_765_000.0),
+        ] {
+            assert_eq!(five_digits(value), kept);
+        }
+        assert!(five_digits(f64::NAN).is_nan());
     }
 }

@@ -1,5 +1,9 @@
 //! Figures of many runs made into tables.
 
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Unit};
@@ -9,10 +13,12 @@ use crate::outcome::{Latency, Outcome};
 use crate::rows::ROWS;
 use crate::runner::{Run, Runs};
 
+pub(crate) mod agreement;
 pub(crate) mod markdown;
 pub(crate) mod plots;
 pub(crate) mod summary;
 pub(crate) mod text;
+pub(crate) mod verdict;
 
 /// Everything that was measured, as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +53,24 @@ impl Record {
             versions,
             rows: Vec::new(),
         }
+    }
+
+    /// Reads what [`Record::write`] wrote.
+    pub(crate) fn read(file: &Path) -> Result<Record, Box<dyn Error>> {
+        let text = fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Writes JSON, a line for each contender of each row: later runs differ
+    /// by lines.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), Box<dyn Error>> {
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let text = serde_json::to_string(self)?
+            .replace("{\"row\":", "\n{\"row\":")
+            .replace("{\"name\":", "\n {\"name\":");
+        Ok(fs::write(file, text + "\n")?)
     }
 
     pub(crate) fn add(&mut self, case: &Case, runs: &[Runs]) {
@@ -104,10 +128,11 @@ pub(crate) struct Cell {
     pub(crate) latency: Option<[f64; 3]>,
     pub(crate) fairness: Option<Spread>,
     pub(crate) lost: u64,
-    /// How many runs gave a figure, hung, or failed.
+    /// How many runs gave a figure, hung, or failed, and how the last failed.
     pub(crate) done: usize,
     pub(crate) timed_out: usize,
     pub(crate) failed: usize,
+    pub(crate) failure: Option<String>,
 }
 
 /// Some runs of one thing.
@@ -202,12 +227,18 @@ impl Cell {
             done: outcomes().count(),
             timed_out: count(|run| *run == Run::TimedOut),
             failed: count(|run| matches!(run, Run::Failed(_))),
+            failure: runs.runs.iter().rev().find_map(|run| match run {
+                Run::Failed(how) => Some(how.clone()),
+                _ => None,
+            }),
         }
     }
 
-    /// Who loses messages, or hangs as often as not, is not compared with.
-    fn is_peer(&self) -> bool {
-        self.role == Role::Peer && self.lost == 0 && self.timed_out <= self.done
+    /// Who loses messages, or hangs or dies as often as not, is not compared
+    /// with.
+    pub(crate) fn is_peer(&self) -> bool {
+        let sound = self.lost == 0 && self.timed_out + self.failed <= self.done;
+        self.role == Role::Peer && sound
     }
 
     pub(crate) fn median(&self) -> Option<f64> {

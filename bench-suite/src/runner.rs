@@ -7,10 +7,7 @@
 
 use std::env;
 use std::error::Error;
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +16,7 @@ use crate::case::{Case, World};
 use crate::contenders::{self, Contender, How, go};
 use crate::measure::Plan;
 use crate::outcome::Outcome;
+use crate::process::{self, Ended};
 
 /// What became of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,20 +38,21 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// Whether there is no point in running it again: it cannot, or it hung
-    /// twice in a row.
+    /// Whether there is no point in running it again: it cannot, or it hung or
+    /// died twice. So a row's longest time is known before it begins.
     fn given_up(&self) -> bool {
-        matches!(
-            self.runs[..],
-            [.., Run::Cannot] | [.., Run::TimedOut, Run::TimedOut]
-        )
+        let count = |is: fn(&Run) -> bool| self.runs.iter().filter(|run| is(run)).count();
+        count(|run| *run == Run::Cannot) > 0
+            || count(|run| *run == Run::TimedOut) > 1
+            || count(|run| matches!(run, Run::Failed(_))) > 1
     }
 }
 
 /// How much longer than planned a run may take.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs one row, `rounds` times; `step` is told of each run.
+/// Runs one row, `rounds` times; `step` is told of each run. Who cannot do
+/// this is asked beforehand, and takes no time.
 pub(crate) fn row(
     case: &Case,
     contenders: &[&'static Contender],
@@ -61,16 +60,21 @@ pub(crate) fn row(
     plan: &Plan,
     mut step: impl FnMut(&Contender),
 ) -> Result<Vec<Runs>, Box<dyn Error>> {
-    let mut all: Vec<_> = contenders
-        .iter()
-        .map(|&contender| Runs {
-            contender,
-            runs: Vec::new(),
-        })
-        .collect();
+    let mut all = Vec::new();
+    for &contender in contenders {
+        let runs = if contender.can(case) {
+            Vec::with_capacity(rounds)
+        } else {
+            vec![Run::Cannot]
+        };
+        all.push(Runs { contender, runs });
+    }
     for round in 0..rounds {
         for place in 0..all.len() {
             let runs = &mut all[(place + round) % contenders.len()];
+            if runs.runs.first() == Some(&Run::Cannot) {
+                continue;
+            }
             step(runs.contender);
             if !runs.given_up() {
                 runs.runs.push(in_a_process(runs.contender, case, plan)?);
@@ -78,6 +82,22 @@ pub(crate) fn row(
         }
     }
     Ok(all)
+}
+
+/// How many runs there will be, and how long they take if none hangs.
+pub(crate) fn expected(
+    cases: &[Case],
+    contenders: &[&'static Contender],
+    rounds: usize,
+    plan: &Plan,
+) -> (usize, Duration) {
+    let (mut runs, mut time) = (0, Duration::ZERO);
+    for case in cases {
+        let able = contenders.iter().filter(|who| who.can(case)).count() * rounds;
+        runs += able;
+        time += plan.expected(case) * able as u32;
+    }
+    (runs, time)
 }
 
 /// Starts this program again, or the twin, for one run, and waits for its word.
@@ -98,31 +118,18 @@ fn in_a_process(contender: &Contender, case: &Case, plan: &Plan) -> Result<Run, 
             command
         }
     };
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
     // A process begins on the cores of the thread that starts it.
-    let mut child = match case.world {
-        World::OneCore => on_one_core(|| command.spawn())?,
-        _ => command.spawn(),
-    }?;
-    let mut output = child.stdout.take().expect("it is piped");
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        let read = output.read_to_string(&mut text);
-        // The receiver is gone if the time was up.
-        let _ = tell.send(read.map(|_| text));
-    });
-    let Ok(text) = told.recv_timeout(plan.flow + plan.alone + GRACE) else {
-        child.kill()?;
-        child.wait()?;
-        return Ok(Run::TimedOut);
+    let child = match case.world {
+        World::OneCore => on_one_core(|| process::start(&mut command))?,
+        _ => process::start(&mut command),
     };
-    let text = text?;
-    let status = child.wait()?;
-    if !status.success() {
-        return Ok(Run::Failed(status.to_string()));
-    }
-    Ok(serde_json::from_str(&text)?)
+    let run = match process::wait(child, plan.flow + plan.alone + GRACE)? {
+        Ended::TimedOut => Run::TimedOut,
+        Ended::Failed(how) => Run::Failed(how),
+        Ended::Said(text) => serde_json::from_str(&text)
+            .unwrap_or_else(|_| Run::Failed(format!("gave no figure: {}", text.trim()))),
+    };
+    Ok(run)
 }
 
 /// The child's part: one run in this process, printed for the parent.
@@ -136,7 +143,8 @@ pub(crate) fn child(name: &str, row: &str, plan: &Plan) -> Result<(), Box<dyn Er
     let How::Rust(run) = contender.how else {
         return Err("the twin runs by itself".into());
     };
-    let run = run(&case, plan).map_or(Run::Cannot, Run::Done);
+    let outcome = run(&case, plan).map(Outcome::rounded);
+    let run = outcome.map_or(Run::Cannot, Run::Done);
     println!("{}", serde_json::to_string(&run)?);
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Contender, How, Role};
+use crate::case::{Capacity, Case, World};
 
 pub(crate) const GOROUTINES: Contender = Contender {
     name: "go",
@@ -23,6 +24,13 @@ pub(crate) const LOCKED: Contender = Contender {
     package: "",
     how: How::Go { locked: true },
 };
+
+/// Whether the twin has this row; as `run` in `go/main.go`. No channel of Go's
+/// is unbounded, and a locked goroutine is no task.
+pub(crate) fn can(case: &Case, locked: bool) -> bool {
+    let tasks = matches!(case.world, World::TokioMulti | World::TokioSingle);
+    case.capacity != Capacity::Unbounded && !(locked && tasks)
+}
 
 /// Where the twin is, once it is built: beside this program.
 pub(crate) fn twin() -> Result<PathBuf, Box<dyn Error>> {

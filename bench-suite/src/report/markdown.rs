@@ -3,21 +3,34 @@
 use std::fmt::{self, Write};
 
 use super::text::{marks, short, time};
-use super::{Cell, Record, Row, summary};
+use super::{Cell, Record, Row, plots, summary, verdict};
 use crate::contenders::Role;
 
-/// The whole page.
-pub(crate) fn page(record: &Record) -> Result<String, fmt::Error> {
+/// The whole page, with those of its pictures that were drawn.
+pub(crate) fn page(record: &Record, pictures: &[String]) -> Result<String, fmt::Error> {
     let rows = record.rows();
     let mut text = String::from("# Benchmarks\n\n");
     text += "Written by `cargo run --release -p bench-suite --bin compare -- --save docs`; ";
-    text += "the rows stand in `bench-suite/src/rows.rs`.\n\n";
+    text += "the rows stand in `bench-suite/src/rows.rs`, every figure in ";
+    text += "[benchmarks.json](benchmarks.json).";
+    text += "\n\n";
     machine(&mut text, record, &rows)?;
-    sums(&mut text, &rows)?;
+    reading(&mut text)?;
+    promises(&mut text, &rows)?;
+    picture(&mut text, plots::RATIOS, pictures)?;
+    behind(&mut text, &rows)?;
+    marked(&mut text, &rows)?;
     for section in rows.chunk_by(|a, b| section(a) == section(b)) {
-        table(&mut text, section)?;
+        table(&mut text, section, pictures)?;
     }
     Ok(text)
+}
+
+fn picture(text: &mut String, file: &str, drawn: &[String]) -> fmt::Result {
+    if drawn.iter().any(|name| name == file) {
+        writeln!(text, "![{file}]({file})\n")?;
+    }
+    Ok(())
 }
 
 /// The world and the workload: rows that share them share a table.
@@ -80,60 +93,118 @@ pub(crate) fn noise(record: &Record, rows: &[Row]) -> String {
     )
 }
 
-fn sums(text: &mut String, rows: &[Row]) -> fmt::Result {
+fn reading(text: &mut String) -> fmt::Result {
+    writeln!(
+        text,
+        "Each figure is a process of its own; each round runs every contender of a row once. A \
+         cell is the median of the rounds with the lowest and the highest: `median [low–high]`. \
+         Bold are the best peer, and ours where it is level or ahead. *Ours by best* is above 1 \
+         where ours is better, whatever the unit. What a contender cannot do is a dash. `LOST` \
+         counts messages that were sent and never arrived, `TIMEOUT` and `FAILED` the runs that \
+         hung or died; who has lost anything, or ends badly as often as not, is not compared \
+         with. Go, `(rtrb spin)`, `crossfire-mux` and `chan-core-chan` are to look at and never the \
+         best: another language, a ring whose sides spin, a reader of many channels that is no \
+         select, and ours by its other face.\n\n\
+         `c16` is the capacity, `unb` no limit, `b64` the bytes of an element where they are not \
+         8, `n4` the arms of a select. Names ending in `-sp` are types for a single sender or a \
+         single receiver. What each workload does stands in `bench-suite/src/workloads/`.\n"
+    )
+}
+
+/// The targets, kept and missed.
+fn promises(text: &mut String, rows: &[Row]) -> fmt::Result {
+    let targets = verdict::targets(rows);
+    if targets.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## Targets\n")?;
+    writeln!(
+        text,
+        "Ours by the best peer of each row; means are geometric.\n"
+    )?;
+    writeln!(
+        text,
+        "| | what | wanted | found |\n| --- | --- | --- | --- |"
+    )?;
+    for target in &targets {
+        let (mark, word) = if target.met {
+            ("", "kept")
+        } else {
+            ("**", "missed")
+        };
+        writeln!(
+            text,
+            "| {mark}{word}{mark} | {} | {} | {} |",
+            target.what, target.wanted, target.found
+        )?;
+    }
+    writeln!(text)?;
+    for target in targets.iter().filter(|target| !target.misses.is_empty()) {
+        writeln!(text, "### Missed: {}, {}\n", target.what, target.wanted)?;
+        for miss in &target.misses {
+            writeln!(text, "- {miss}")?;
+        }
+        writeln!(text)?;
+    }
+    Ok(())
+}
+
+/// The rows in which ours is not first.
+fn behind(text: &mut String, rows: &[Row]) -> fmt::Result {
     let ratios = summary::ratios(rows);
+    let mut behind: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio < 1.0).collect();
+    behind.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     if ratios.is_empty() {
         return Ok(());
     }
-    writeln!(text, "## Ours by the best peer\n")?;
-    writeln!(
-        text,
-        "Above 1 is better, in every row. Means are geometric.\n"
-    )?;
-    writeln!(
-        text,
-        "| rows | mean ratio | how many |\n| --- | --- | --- |"
-    )?;
-    for (name, mean, count) in summary::groups(rows) {
-        writeln!(text, "| {name} | {mean:.2} | {count} |")?;
+    let first = ratios.len() - behind.len();
+    writeln!(text, "## First in {first} of {} rows\n", ratios.len())?;
+    if behind.is_empty() {
+        return Ok(());
     }
-    let first = ratios.iter().filter(|(_, ratio)| *ratio >= 1.0).count();
     writeln!(
         text,
-        "\nFirst in {first} of {} rows. The others:\n",
-        ratios.len()
+        "| behind in | ours by best | best peer |\n| --- | --- | --- |"
     )?;
-    writeln!(text, "| row | ratio | best peer |\n| --- | --- | --- |")?;
-    let mut behind: Vec<_> = ratios
-        .into_iter()
-        .filter(|(_, ratio)| *ratio < 1.0)
-        .collect();
-    behind.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     for (row, ratio) in behind {
         let peer = row.best_peer().map_or("", |cell| cell.name);
-        writeln!(text, "| {} | {ratio:.2} | {peer} |", row.case.row)?;
-    }
-    writeln!(text, "\n## What speed must not cost\n")?;
-    writeln!(
-        text,
-        "Promised: at most 1.2 times the processor time of a row's fastest peer, at most twice \
-         the best p99, at least 0.5 between equals, and 1.5 times Go's speed for tasks. Not kept:\n"
-    )?;
-    let complaints = summary::complaints(rows);
-    for complaint in &complaints {
-        writeln!(text, "- {complaint}")?;
-    }
-    if complaints.is_empty() {
-        writeln!(text, "Nothing.")?;
+        writeln!(text, "| {} | ×{ratio:.2} | {peer} |", row.case.row)?;
     }
     writeln!(text)
 }
 
-fn table(text: &mut String, rows: &[Row]) -> fmt::Result {
+/// Who lost messages, hung or died.
+fn marked(text: &mut String, rows: &[Row]) -> fmt::Result {
+    let mut lines = Vec::new();
+    for row in rows {
+        for cell in &row.cells {
+            let marks = marks(cell);
+            if !marks.is_empty() {
+                let how = cell.failure.as_deref().unwrap_or_default();
+                lines.push(format!(
+                    "| {} | {} | {marks} {how} |",
+                    row.case.row, cell.name
+                ));
+            }
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## Messages lost, runs that hung or died\n")?;
+    writeln!(text, "| row | who | what |\n| --- | --- | --- |")?;
+    for line in lines {
+        writeln!(text, "{line}")?;
+    }
+    writeln!(text)
+}
+
+fn table(text: &mut String, rows: &[Row], pictures: &[String]) -> fmt::Result {
     let Some(row) = rows.first() else {
         return Ok(());
     };
     writeln!(text, "## {}\n", section(row))?;
+    picture(text, &plots::file(section(row)), pictures)?;
     columns(
         text,
         rows,
@@ -151,9 +222,9 @@ fn table(text: &mut String, rows: &[Row]) -> fmt::Result {
     columns(
         text,
         rows,
-        "processor time per message, ns",
+        "processor seconds per million messages",
         false,
-        |_, cell| Some(short(cell.cpu_ns?.median)),
+        |_, cell| Some(short(cell.cpu_ns?.median / 1e3)),
     )?;
     columns(
         text,

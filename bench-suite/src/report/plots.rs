@@ -10,6 +10,14 @@ use super::markdown::section;
 use super::{Row, summary};
 use crate::contenders::Role;
 
+/// The picture of all ratios.
+pub(super) const RATIOS: &str = "bench-ratios.svg";
+
+/// The picture of a section.
+pub(super) fn file(section: &str) -> String {
+    format!("bench-{}.svg", section.replace('/', "-"))
+}
+
 /// Draws what can be drawn into a directory, and says which files.
 pub(crate) fn draw(rows: &[Row], directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let mut files = Vec::new();
@@ -17,14 +25,14 @@ pub(crate) fn draw(rows: &[Row], directory: &Path) -> Result<Vec<String>, Box<dy
         // Sizes other than the usual one are in the tables.
         let rows: Vec<&Row> = rows.iter().filter(|row| row.case.bytes == 8).collect();
         if rows.len() >= 3 {
-            let name = format!("bench-{}.svg", section(rows[0]).replace('/', "-"));
+            let name = file(section(rows[0]));
             lines(&rows, &directory.join(&name))?;
             files.push(name);
         }
     }
     if !summary::ratios(rows).is_empty() {
-        ratios(rows, &directory.join("bench-ratios.svg"))?;
-        files.push("bench-ratios.svg".to_owned());
+        ratios(rows, &directory.join(RATIOS))?;
+        files.push(RATIOS.to_owned());
     }
     Ok(files)
 }

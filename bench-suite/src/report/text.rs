@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Cell, Record, Row, markdown, summary};
+use super::{Cell, Record, Row, markdown, verdict};
 
 /// One line a contender.
 pub(crate) fn row(row: &Row) -> String {
@@ -26,16 +26,33 @@ pub(crate) fn row(row: &Row) -> String {
             beside(cell),
             marks(cell)
         );
+        if let Some(how) = &cell.failure {
+            let _ = writeln!(text, "  {:<14}   {how}", "");
+        }
     }
     text
 }
 
-/// The sums, when all rows are done.
+/// How many rows that miss a target are named at a terminal.
+const NAMED: usize = 12;
+
+/// What was promised and found, when all rows are done.
 pub(crate) fn end(record: &Record) -> String {
     let rows = record.rows();
-    let mut text = String::new();
-    for (name, mean, count) in summary::groups(&rows) {
-        let _ = writeln!(text, "{name:<32} ×{mean:.2} over {count} rows");
+    let mut text = String::from("Ours by the best peer; above 1 is better, means are geometric.\n");
+    for target in verdict::targets(&rows) {
+        let word = if target.met { "kept" } else { "MISSED" };
+        let _ = writeln!(
+            text,
+            "{word:<7} {:<44} {:<22} {}",
+            target.what, target.wanted, target.found
+        );
+        for miss in target.misses.iter().take(NAMED) {
+            let _ = writeln!(text, "          {miss}");
+        }
+        if target.misses.len() > NAMED {
+            let _ = writeln!(text, "          and {} more", target.misses.len() - NAMED);
+        }
     }
     let _ = writeln!(text, "{}", markdown::noise(record, &rows).replace("**", ""));
     text
@@ -92,6 +109,7 @@ pub(crate) fn short(value: f64) -> String {
         v if v >= 99.95 => format!("{v:.0}"),
         v if v >= 9.995 => format!("{v:.1}"),
         v if v >= 0.0995 => format!("{v:.2}"),
-        v => format!("{v:.3}"),
+        v if v >= 0.009_95 || v <= 0.0 => format!("{v:.3}"),
+        v => format!("{v:.5}"),
     }
 }

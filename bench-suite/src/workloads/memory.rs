@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+use super::tasks::{Spawned, boxed};
 use crate::bytes::live;
 use crate::case::Capacity;
 use crate::faces::{Element, Tasks, Threads};
-use crate::measure::cpu_ns;
+use crate::measure::{Plan, cpu_ns};
 use crate::outcome::Outcome;
 
 /// So many are made, and the mean is taken.
@@ -20,7 +21,10 @@ const MANY: usize = 1000;
 const THREADS: usize = 16;
 
 /// An empty channel with one handle on each side.
-pub(crate) fn channel<C: Threads, T: Element>(capacity: Capacity) -> Option<Outcome> {
+pub(crate) fn channel<C: Threads, T: Element>(capacity: Capacity, plan: &Plan) -> Option<Outcome> {
+    if plan.dry {
+        return C::make::<T>(capacity).map(|_| Outcome::default());
+    }
     let mut channels = Vec::with_capacity(MANY);
     let before = live();
     for _ in 0..MANY {
@@ -31,7 +35,13 @@ pub(crate) fn channel<C: Threads, T: Element>(capacity: Capacity) -> Option<Outc
 
 /// A thread that is parked in a receive, each on a channel of its own. What
 /// the library keeps for a thread that has waited once is part of it.
-pub(crate) fn parked_threads<C: Threads, T: Element>(capacity: Capacity) -> Option<Outcome> {
+pub(crate) fn parked_threads<C: Threads, T: Element>(
+    capacity: Capacity,
+    plan: &Plan,
+) -> Option<Outcome> {
+    if plan.dry {
+        return C::make::<T>(capacity).map(|_| Outcome::default());
+    }
     let mut senders = Vec::new();
     let mut receivers = Vec::new();
     for _ in 0..THREADS {
@@ -78,7 +88,11 @@ fn rest() {
 pub(crate) fn parked_tasks<C: Tasks, T: Element>(
     runtime: &Runtime,
     capacity: Capacity,
+    plan: &Plan,
 ) -> Option<Outcome> {
+    if plan.dry {
+        return C::make::<T>(capacity).map(|_| Outcome::default());
+    }
     let mut senders = Vec::new();
     let mut receivers = Vec::new();
     for _ in 0..MANY {
@@ -86,25 +100,28 @@ pub(crate) fn parked_tasks<C: Tasks, T: Element>(
         senders.push(tx);
         receivers.push(rx);
     }
-    runtime.block_on(async {
+    // A future without its type, as in the races; one that waits for nothing
+    // takes no memory of its own.
+    let spawn = |future: Spawned<()>| drop(tokio::spawn(future));
+    runtime.block_on(boxed(async {
         let before = live();
         for _ in 0..MANY {
-            tokio::spawn(pending::<()>());
+            spawn(Box::pin(pending()));
         }
         tokio::task::yield_now().await;
         let empty = live() - before;
         let before = live();
         for mut rx in receivers {
-            tokio::spawn(async move {
+            spawn(Box::pin(async move {
                 C::recv(&mut rx).await;
-            });
+            }));
         }
         // A turn is not long enough for all.
         for _ in 0..MANY {
             tokio::task::yield_now().await;
         }
         Some(mean(live() - before - empty, MANY))
-    })
+    }))
 }
 
 fn mean(bytes: isize, count: usize) -> Outcome {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use super::tasks::{Race, runtime};
+use super::tasks::{Race, boxed, runtime};
 use crate::case::{Capacity, Case, Selecting, Work};
 use crate::faces::Tasks;
 use crate::measure::{Plan, operation_ns};
@@ -69,7 +69,7 @@ fn with_arms<S: AsyncSelects, const N: usize>(
         Selecting::Idle => idle::<S, N>(runtime, plan),
         Selecting::Fed => {
             let (senders, arms) = channels::<S, N>(case.capacity)?;
-            Some(runtime.block_on(fed::<S, N>(senders, arms, plan)))
+            Some(runtime.block_on(boxed(fed::<S, N>(senders, arms, plan))))
         }
     }
 }
@@ -88,7 +88,7 @@ fn all_ready<S: AsyncSelects, const N: usize>(runtime: &Runtime, plan: &Plan) ->
     let stretch = (room * N / 2) as u64;
     let mut missing = [room; N];
     Some(Outcome::nanoseconds(operation_ns(plan, |n| {
-        runtime.block_on(async {
+        runtime.block_on(boxed(async {
             let (mut left, mut spent) = (n, Duration::ZERO);
             while left > 0 {
                 for (tx, missing) in senders.iter_mut().zip(&mut missing) {
@@ -107,7 +107,7 @@ fn all_ready<S: AsyncSelects, const N: usize>(runtime: &Runtime, plan: &Plan) ->
                 left -= now;
             }
             spent
-        })
+        }))
     })))
 }
 
@@ -115,13 +115,13 @@ fn all_ready<S: AsyncSelects, const N: usize>(runtime: &Runtime, plan: &Plan) ->
 fn idle<S: AsyncSelects, const N: usize>(runtime: &Runtime, plan: &Plan) -> Option<Outcome> {
     let (_senders, mut arms) = channels::<S, N>(Capacity::Bounded(16))?;
     Some(Outcome::nanoseconds(operation_ns(plan, |n| {
-        runtime.block_on(async {
+        runtime.block_on(boxed(async {
             let start = Instant::now();
             for _ in 0..n {
                 black_box(S::try_select(&mut arms).await);
             }
             start.elapsed()
-        })
+        }))
     })))
 }
 

@@ -1,6 +1,11 @@
 //! Tasks that send and receive, on tokio.
+//!
+//! Futures lose their type before they are spawned or blocked on: an executor
+//! is compiled anew for each type of future, and would be most of this
+//! program. It costs every contender one call through a table for each poll.
 
 use std::hint::black_box;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -20,37 +25,26 @@ use crate::outcome::Outcome;
 
 /// Runs a row of tasks. `None` if it is not one, or the contender cannot.
 pub(crate) fn run<C: Tasks>(case: &Case, plan: &Plan) -> Option<Outcome> {
-    match case.bytes {
-        8 => of_element::<C, u64>(case, plan),
-        64 => of_element::<C, [u64; 8]>(case, plan),
-        _ => None,
-    }
-}
-
-fn of_element<C: Tasks, T: Element>(case: &Case, plan: &Plan) -> Option<Outcome> {
     if matches!(case.work, Work::Select(_)) {
         return select_tasks::run::<TokioSelect<C>>(case, plan);
     }
     let runtime = runtime(case.world)?;
-    match case.work {
-        Work::Flow { senders, receivers } => {
-            let (tx, rx) = C::make::<T>(case.capacity)?;
-            let unbounded = case.capacity == Capacity::Unbounded;
-            let senders = ends(tx, senders, C::clone_tx)?;
-            let receivers = ends(rx, receivers, C::clone_rx)?;
-            Some(runtime.block_on(flow::<C, T>(unbounded, senders, receivers, plan)))
+    match (case.work, case.bytes) {
+        (Work::Flow { senders, receivers }, 8) => {
+            flow::<C, u64>(&runtime, senders, receivers, case.capacity, plan)
         }
-        Work::PingPong => {
-            let there = C::make::<T>(case.capacity)?;
-            let back = C::make::<T>(case.capacity)?;
-            Some(per_message(
-                runtime.block_on(ping_pong::<C, T>(there, back, plan)),
-            ))
+        (Work::Flow { senders, receivers }, 64) => {
+            flow::<C, [u64; 8]>(&runtime, senders, receivers, case.capacity, plan)
         }
-        Work::Alone(Alone::Pair) => pair::<C, T>(&runtime, case.capacity, plan),
-        Work::ParkedBytes => memory::parked_tasks::<C, T>(&runtime, case.capacity),
-        Work::ChannelBytes | Work::SelectBoth => None,
-        Work::Alone(_) | Work::Fair { .. } | Work::Handover | Work::Select(_) => None,
+        (Work::PingPong, 8) => {
+            let there = C::make::<u64>(case.capacity)?;
+            let back = C::make::<u64>(case.capacity)?;
+            let race = boxed(ping_pong::<C, u64>(there, back, plan));
+            Some(per_message(runtime.block_on(race)))
+        }
+        (Work::Alone(Alone::Pair), 8) => pair::<C, u64>(&runtime, case.capacity, plan),
+        (Work::ParkedBytes, 8) => memory::parked_tasks::<C, u64>(&runtime, case.capacity, plan),
+        _ => None,
     }
 }
 
@@ -66,6 +60,16 @@ pub(super) fn runtime(world: World) -> Option<Runtime> {
         World::TokioSingle => Builder::new_current_thread(),
     };
     Some(builder.build().expect("a runtime needs threads"))
+}
+
+/// A future that stays where it is.
+type Boxed<'a, R> = Pin<Box<dyn Future<Output = R> + 'a>>;
+
+/// A future that can be spawned.
+pub(super) type Spawned<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+pub(super) fn boxed<'a, R>(future: impl Future<Output = R> + 'a) -> Boxed<'a, R> {
+    Box::pin(future)
 }
 
 /// A race between tasks. They are all spawned before the first begins; a
@@ -97,19 +101,9 @@ impl Race {
     where
         F: Future<Output = u64> + Send + 'static,
     {
-        let gate = self.gate.clone();
         let send = send(self.course.clone());
-        self.sending.push(tokio::spawn(async move {
-            gate.pass().await;
-            let start = Instant::now();
-            let count = send.await;
-            Leg {
-                start,
-                end: Instant::now(),
-                count,
-                times: None,
-            }
-        }));
+        let party = Box::pin(async move { (send.await, None) });
+        self.sending.push(leg(self.gate.clone(), party));
     }
 
     /// Adds a task that receives until there is no more, and says how often.
@@ -117,22 +111,18 @@ impl Race {
     where
         F: Future<Output = (u64, Histogram)> + Send + 'static,
     {
-        let gate = self.gate.clone();
         let receive = receive(self.course.histogram());
-        self.receiving.push(tokio::spawn(async move {
-            gate.pass().await;
-            let start = Instant::now();
+        let party = Box::pin(async move {
             let (count, times) = receive.await;
-            Leg {
-                start,
-                end: Instant::now(),
-                count,
-                times: Some(times),
-            }
-        }));
+            (count, Some(times))
+        });
+        self.receiving.push(leg(self.gate.clone(), party));
     }
 
     pub(super) async fn run(self, plan: &Plan) -> Outcome {
+        if plan.dry {
+            return Outcome::default();
+        }
         let (course, gate, time) = (self.course, self.gate.clone(), plan.flow);
         let clock = thread::spawn(move || {
             gate.clock.wait();
@@ -146,6 +136,21 @@ impl Race {
         clock.join().expect("the clock does not panic");
         outcome(&sending, &receiving, cpu_ns() - cpu)
     }
+}
+
+/// Spawns a party, which begins when all are there.
+fn leg(gate: Arc<Gate>, party: Spawned<(u64, Option<Histogram>)>) -> JoinHandle<Leg> {
+    tokio::spawn(async move {
+        gate.pass().await;
+        let start = Instant::now();
+        let (count, times) = party.await;
+        Leg {
+            start,
+            end: Instant::now(),
+            count,
+            times,
+        }
+    })
 }
 
 /// Where all parties wait for the last one, who also starts the clock.
@@ -171,10 +176,24 @@ async fn all(legs: Vec<JoinHandle<Leg>>) -> Vec<Leg> {
 }
 
 /// As many messages as will go.
-///
+fn flow<C: Tasks, T: Element>(
+    runtime: &Runtime,
+    senders: usize,
+    receivers: usize,
+    capacity: Capacity,
+    plan: &Plan,
+) -> Option<Outcome> {
+    let (tx, rx) = C::make::<T>(capacity)?;
+    let unbounded = capacity == Capacity::Unbounded;
+    let senders = ends(tx, senders, C::clone_tx)?;
+    let receivers = ends(rx, receivers, C::clone_rx)?;
+    let race = boxed(flowing::<C, T>(unbounded, senders, receivers, plan));
+    Some(runtime.block_on(race))
+}
+
 /// Senders of unbounded channels yield now and then: most peers' never do, and
 /// would fill the channel before anybody receives.
-async fn flow<C: Tasks, T: Element>(
+async fn flowing<C: Tasks, T: Element>(
     unbounded: bool,
     senders: Vec<C::Tx<T>>,
     receivers: Vec<C::Rx<T>>,
@@ -245,13 +264,13 @@ fn pair<C: Tasks, T: Element>(
 ) -> Option<Outcome> {
     let (mut tx, mut rx) = C::make::<T>(capacity)?;
     Some(Outcome::nanoseconds(operation_ns(plan, |n| {
-        runtime.block_on(async {
+        runtime.block_on(boxed(async {
             let start = Instant::now();
             for _ in 0..n {
                 C::send(&mut tx, T::new(1)).await;
                 black_box(C::recv(&mut rx).await);
             }
             start.elapsed()
-        })
+        }))
     })))
 }

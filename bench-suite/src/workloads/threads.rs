@@ -17,7 +17,7 @@ pub(crate) fn run<C: Threads>(case: &Case, plan: &Plan) -> Option<Outcome> {
     }
     match case.bytes {
         8 => of_element::<C, u64>(case, plan),
-        64 => of_element::<C, [u64; 8]>(case, plan),
+        64 => of_large::<C>(case, plan),
         _ => None,
     }
 }
@@ -27,7 +27,7 @@ fn of_element<C: Threads, T: Element>(case: &Case, plan: &Plan) -> Option<Outcom
         Work::Flow { senders, receivers } => flow::<C, T>(senders, receivers, case.capacity, plan),
         Work::Fair { senders, receivers } => {
             let long = Plan {
-                flow: plan.flow * 10,
+                flow: plan.flow * Work::FAIR,
                 ..*plan
             };
             let mut outcome = flow::<C, T>(senders, receivers, case.capacity, &long)?;
@@ -37,9 +37,23 @@ fn of_element<C: Threads, T: Element>(case: &Case, plan: &Plan) -> Option<Outcom
         Work::PingPong => ping_pong::<C, T>(case.capacity, plan),
         Work::Handover => handover::<C, T>(case.capacity, plan),
         Work::Alone(kind) => alone::<C, T>(kind, case.capacity, plan),
-        Work::ChannelBytes => memory::channel::<C, T>(case.capacity),
-        Work::ParkedBytes => memory::parked_threads::<C, T>(case.capacity),
+        Work::ChannelBytes => memory::channel::<C, T>(case.capacity, plan),
+        Work::ParkedBytes => memory::parked_threads::<C, T>(case.capacity, plan),
         Work::Select(_) | Work::SelectBoth => None,
+    }
+}
+
+/// Large elements are for some rows only: what is compiled for each contender
+/// and each element is most of the time that this program takes to build.
+fn of_large<C: Threads>(case: &Case, plan: &Plan) -> Option<Outcome> {
+    type Large = [u64; 8];
+    match case.work {
+        Work::Flow { senders, receivers } => {
+            flow::<C, Large>(senders, receivers, case.capacity, plan)
+        }
+        Work::Alone(Alone::Pair) => pair::<C, Large>(case.capacity, plan),
+        Work::Alone(Alone::Seq) => seq::<C, Large>(case.capacity, plan),
+        _ => None,
     }
 }
 
@@ -150,7 +164,7 @@ fn handover<C: Threads, T: Element>(capacity: Capacity, plan: &Plan) -> Option<O
         received
     });
     let mut outcome = race::run(plan, vec![sending], vec![receiving]);
-    outcome.value = outcome.latency?.p50;
+    outcome.value = outcome.latency.map_or(f64::NAN, |latency| latency.p50);
     Some(outcome)
 }
 
@@ -166,10 +180,7 @@ fn alone<C: Threads, T: Element>(kind: Alone, capacity: Capacity, plan: &Plan) -
     let ns = match kind {
         Alone::Create => unreachable!("above"),
         Alone::Seq => return seq::<C, T>(capacity, plan),
-        Alone::Pair => repeated_ns(plan, || {
-            C::send(&mut tx, T::new(1));
-            black_box(C::recv(&mut rx));
-        }),
+        Alone::Pair => return pair::<C, T>(capacity, plan),
         Alone::TryPair => repeated_ns(plan, || {
             C::try_send(&mut tx, T::new(1));
             black_box(C::try_recv(&mut rx));
@@ -191,6 +202,15 @@ fn alone<C: Threads, T: Element>(kind: Alone, capacity: Capacity, plan: &Plan) -
         }
     };
     Some(Outcome::nanoseconds(ns))
+}
+
+/// Sends and receives.
+fn pair<C: Threads, T: Element>(capacity: Capacity, plan: &Plan) -> Option<Outcome> {
+    let (mut tx, mut rx) = C::make::<T>(capacity)?;
+    Some(Outcome::nanoseconds(repeated_ns(plan, || {
+        C::send(&mut tx, T::new(1));
+        black_box(C::recv(&mut rx));
+    })))
 }
 
 /// Fills the channel and empties it.
