@@ -36,6 +36,8 @@ pub(crate) enum Work {
     SelectBoth,
     /// One party selects over receives.
     Select(Selecting),
+    /// An operation while there is much of something.
+    Grown(Grown),
 }
 
 impl Work {
@@ -71,6 +73,32 @@ pub(crate) enum Selecting {
     Idle,
     /// Others feed the arms.
     Fed,
+    /// One arm has a value, each in turn.
+    One,
+    /// Another party answers; both select over as many arms.
+    Woken,
+}
+
+/// What an operation is done beside, and which operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grown {
+    /// Tasks wait on a channel; one of them is served, and waits again.
+    Served,
+    /// Tasks wait on a channel; one more comes, and leaves.
+    Leaves,
+    /// There are more handles on both sides; a send and a receive.
+    Pair,
+    /// The same; a sender is cloned and dropped.
+    Clone,
+    /// Other channels are alive; one more is made and dropped.
+    Create,
+    /// Tasks wait, each on its own channel; leakwatch looks.
+    Snapshot,
+    /// Tasks wait on one channel; leakwatch looks.
+    SnapshotOne,
+    /// Tasks wait, each on its own channel, and nobody can wake them;
+    /// leakwatch looks, and has that many findings.
+    SnapshotFound,
 }
 
 /// What a figure counts.
@@ -80,6 +108,8 @@ pub(crate) enum Unit {
     Throughput,
     /// Nanoseconds per operation: less is better.
     Nanoseconds,
+    /// The same for what takes long.
+    Milliseconds,
     /// Bytes on the heap: less is better.
     Bytes,
     /// Least served by most served: more is better.
@@ -103,6 +133,8 @@ pub(crate) struct Case {
     pub(crate) bytes: usize,
     /// Arms of a select.
     pub(crate) arms: usize,
+    /// How much there is of what grows.
+    pub(crate) many: usize,
 }
 
 const WORLDS: &[(&str, World)] = &[
@@ -170,6 +202,16 @@ const WORKS: &[(&str, Work)] = &[
     ("select-ready", Work::Select(Selecting::Ready)),
     ("select-default", Work::Select(Selecting::Idle)),
     ("select-rx", Work::Select(Selecting::Fed)),
+    ("select-one", Work::Select(Selecting::One)),
+    ("select-woken", Work::Select(Selecting::Woken)),
+    ("served", Work::Grown(Grown::Served)),
+    ("leaves", Work::Grown(Grown::Leaves)),
+    ("pair-handles", Work::Grown(Grown::Pair)),
+    ("clone-handles", Work::Grown(Grown::Clone)),
+    ("create-alive", Work::Grown(Grown::Create)),
+    ("snapshot", Work::Grown(Grown::Snapshot)),
+    ("snapshot-one", Work::Grown(Grown::SnapshotOne)),
+    ("snapshot-found", Work::Grown(Grown::SnapshotFound)),
 ];
 
 impl Case {
@@ -185,6 +227,7 @@ impl Case {
             capacity: Capacity::Bounded(0),
             bytes: 8,
             arms: 0,
+            many: 0,
         };
         for part in parts {
             if part == "unb" {
@@ -197,6 +240,7 @@ impl Case {
                 "c" => case.capacity = Capacity::Bounded(number),
                 "b" => case.bytes = number,
                 "n" => case.arms = number,
+                "p" => case.many = number,
                 _ => return None,
             }
         }
@@ -209,7 +253,11 @@ impl Case {
             Work::Fair { .. } => Unit::Share,
             Work::ChannelBytes | Work::ParkedBytes => Unit::Bytes,
             Work::PingPong | Work::Handover | Work::Alone(_) => Unit::Nanoseconds,
-            Work::Select(Selecting::Ready | Selecting::Idle) => Unit::Nanoseconds,
+            Work::Select(_) => Unit::Nanoseconds,
+            Work::Grown(Grown::Snapshot | Grown::SnapshotOne | Grown::SnapshotFound) => {
+                Unit::Milliseconds
+            }
+            Work::Grown(_) => Unit::Nanoseconds,
         }
     }
 }
@@ -221,7 +269,7 @@ impl Unit {
             Unit::Throughput | Unit::Share => ours / theirs,
             // Who needs none is taken to need one.
             Unit::Bytes => theirs.max(1.0) / ours.max(1.0),
-            Unit::Nanoseconds => theirs / ours,
+            Unit::Nanoseconds | Unit::Milliseconds => theirs / ours,
         }
     }
 }
@@ -231,6 +279,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Unit::Throughput => "million messages per second",
             Unit::Nanoseconds => "ns",
+            Unit::Milliseconds => "ms",
             Unit::Bytes => "bytes on the heap",
             Unit::Share => "least served by most served",
         })
@@ -247,13 +296,15 @@ fn lookup<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::ROWS;
+    use crate::rows::{GROWTH, ROWS};
 
     #[test]
     fn every_row_can_be_read_and_stands_once() {
-        for (place, row) in ROWS.iter().enumerate() {
-            assert!(Case::parse(row).is_some(), "{row}");
-            assert!(!ROWS[..place].contains(row), "{row} stands twice");
+        for rows in [ROWS, GROWTH] {
+            for (place, row) in rows.iter().enumerate() {
+                assert!(Case::parse(row).is_some(), "{row}");
+                assert!(!rows[..place].contains(row), "{row} stands twice");
+            }
         }
         assert!(Case::parse("threads/spcs/c1").is_none());
         assert!(Case::parse("threads/select-rx/x1").is_none());

@@ -11,12 +11,15 @@ mod compare;
 mod contenders;
 mod environment;
 mod faces;
+mod growth;
 mod measure;
 mod outcome;
 mod process;
 mod report;
 mod rows;
 mod runner;
+mod session;
 mod workloads;
 
 pub use compare::main as compare;
+pub use growth::main as growth;

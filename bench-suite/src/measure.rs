@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::case::{Case, Selecting, Work};
+use crate::case::{Case, Grown, Selecting, Work};
 use crate::outcome::Latency;
 
 /// How long one run lasts.
@@ -35,7 +35,11 @@ impl Plan {
             Work::Flow { .. } | Work::PingPong | Work::Handover => self.flow,
             Work::SelectBoth | Work::Select(Selecting::Fed) => self.flow,
             Work::Fair { .. } => self.flow * Work::FAIR,
-            Work::Alone(_) | Work::Select(Selecting::Ready | Selecting::Idle) => self.alone,
+            Work::Alone(_) | Work::Select(_) => self.alone,
+            Work::Grown(Grown::Snapshot | Grown::SnapshotOne | Grown::SnapshotFound) => {
+                self.flow + Duration::from_micros(case.many as u64 * 50)
+            }
+            Work::Grown(_) => self.alone + Duration::from_micros(case.many as u64),
             Work::ChannelBytes => Duration::ZERO,
             Work::ParkedBytes => Duration::from_millis(120),
         };

@@ -10,10 +10,11 @@ use crate::case::{Case, Unit};
 use crate::contenders::{self, Role};
 use crate::environment::{Environment, Noise};
 use crate::outcome::{Latency, Outcome};
-use crate::rows::ROWS;
+use crate::rows::{GROWTH, ROWS};
 use crate::runner::{Run, Runs};
 
 pub(crate) mod agreement;
+pub(crate) mod growth;
 pub(crate) mod markdown;
 pub(crate) mod plots;
 pub(crate) mod summary;
@@ -90,7 +91,7 @@ impl Record {
     /// The rows that this program knows, with the contenders that it knows.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let row = |record: &RowRecord| {
-            let name = ROWS.iter().find(|row| **row == record.row)?;
+            let name = ROWS.iter().chain(GROWTH).find(|row| **row == record.row)?;
             let runs: Vec<Runs> = record
                 .contenders
                 .iter()

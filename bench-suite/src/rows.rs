@@ -16,6 +16,7 @@
 //! | `c16`, `unb` | the capacity; unbounded |
 //! | `b8`, `b64` | the size of an element in bytes; 8 if not given |
 //! | `n4` | how many arms a select has |
+//! | `p100` | how much there is of what grows: parked tasks, handles, channels |
 
 /// All rows, in the order of the report.
 pub(crate) const ROWS: &[&str] = &[
@@ -228,4 +229,87 @@ pub(crate) const ROWS: &[&str] = &[
     // A task parked in a receive, over one that waits for nothing.
     "tokio-ct/parked-bytes/c0",
     "tokio-ct/parked-bytes/c1",
+];
+
+/// The rows of `growth`: the same operation while there is more and more of
+/// something.
+pub(crate) const GROWTH: &[&str] = &[
+    // Tasks wait on one channel; one is served and waits again.
+    "tokio-ct/served/p1/c16",
+    "tokio-ct/served/p10/c16",
+    "tokio-ct/served/p100/c16",
+    "tokio-ct/served/p1000/c16",
+    "tokio-ct/served/p10000/c16",
+    // Tasks wait on one channel; one more comes and leaves.
+    "tokio-ct/leaves/p1/c16",
+    "tokio-ct/leaves/p10/c16",
+    "tokio-ct/leaves/p100/c16",
+    "tokio-ct/leaves/p1000/c16",
+    "tokio-ct/leaves/p10000/c16",
+    // One thread selects: over arms that are empty, with a default.
+    "threads/select-default/n1",
+    "threads/select-default/n2",
+    "threads/select-default/n4",
+    "threads/select-default/n8",
+    "threads/select-default/n16",
+    "threads/select-default/n32",
+    "threads/select-default/n64",
+    "threads/select-default/n128",
+    "threads/select-default/n256",
+    // Over arms of which one has a value; that it is put there is part of it.
+    "threads/select-one/n1",
+    "threads/select-one/n2",
+    "threads/select-one/n4",
+    "threads/select-one/n8",
+    "threads/select-one/n16",
+    "threads/select-one/n32",
+    "threads/select-one/n64",
+    "threads/select-one/n128",
+    "threads/select-one/n256",
+    // Over arms of which another thread sends to one; a round trip.
+    "threads/select-woken/n1",
+    "threads/select-woken/n2",
+    "threads/select-woken/n4",
+    "threads/select-woken/n8",
+    "threads/select-woken/n16",
+    "threads/select-woken/n32",
+    "threads/select-woken/n64",
+    "threads/select-woken/n128",
+    "threads/select-woken/n256",
+    // One thread sends and receives, with so many handles on either side.
+    "threads/pair-handles/p1/c16",
+    "threads/pair-handles/p10/c16",
+    "threads/pair-handles/p100/c16",
+    "threads/pair-handles/p1000/c16",
+    "threads/pair-handles/p10000/c16",
+    // A sender is cloned and dropped, beside so many.
+    "threads/clone-handles/p1/c16",
+    "threads/clone-handles/p10/c16",
+    "threads/clone-handles/p100/c16",
+    "threads/clone-handles/p1000/c16",
+    "threads/clone-handles/p10000/c16",
+    // A channel is made and dropped, beside so many that are alive.
+    "threads/create-alive/p1/c1",
+    "threads/create-alive/p10/c1",
+    "threads/create-alive/p100/c1",
+    "threads/create-alive/p1000/c1",
+    "threads/create-alive/p10000/c1",
+    "threads/create-alive/p100000/c1",
+    // leakwatch looks at parked tasks: each on its own channel, all on one, or
+    // each on a channel that nobody else can reach.
+    "tokio-ct/snapshot/p1000/c1",
+    "tokio-ct/snapshot/p3000/c1",
+    "tokio-ct/snapshot/p10000/c1",
+    "tokio-ct/snapshot/p30000/c1",
+    "tokio-ct/snapshot/p100000/c1",
+    "tokio-ct/snapshot-one/p1000/c1",
+    "tokio-ct/snapshot-one/p3000/c1",
+    "tokio-ct/snapshot-one/p10000/c1",
+    "tokio-ct/snapshot-one/p30000/c1",
+    "tokio-ct/snapshot-one/p100000/c1",
+    "tokio-ct/snapshot-found/p1000/c1",
+    "tokio-ct/snapshot-found/p3000/c1",
+    "tokio-ct/snapshot-found/p10000/c1",
+    "tokio-ct/snapshot-found/p30000/c1",
+    "tokio-ct/snapshot-found/p100000/c1",
 ];

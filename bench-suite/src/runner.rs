@@ -133,12 +133,8 @@ fn in_a_process(contender: &Contender, case: &Case, plan: &Plan) -> Result<Run, 
 }
 
 /// The child's part: one run in this process, printed for the parent.
-pub(crate) fn child(name: &str, row: &str, plan: &Plan) -> Result<(), Box<dyn Error>> {
+pub(crate) fn child(name: &str, row: &'static str, plan: &Plan) -> Result<(), Box<dyn Error>> {
     let contender = contenders::find(name).ok_or("there is no such contender")?;
-    let row = crate::rows::ROWS
-        .iter()
-        .find(|known| **known == row)
-        .ok_or("there is no such row")?;
     let case = Case::parse(row).ok_or("the row cannot be read")?;
     let How::Rust(run) = contender.how else {
         return Err("the twin runs by itself".into());

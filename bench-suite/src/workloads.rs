@@ -5,11 +5,13 @@ use crate::faces::{Tasks, Threads};
 use crate::measure::Plan;
 use crate::outcome::Outcome;
 
+pub(crate) mod grown;
 pub(crate) mod memory;
 pub(crate) mod race;
 pub(crate) mod select_both;
 pub(crate) mod select_tasks;
 pub(crate) mod selecting;
+pub(crate) mod snapshots;
 pub(crate) mod tasks;
 pub(crate) mod threads;
 

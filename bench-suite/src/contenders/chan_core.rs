@@ -10,7 +10,10 @@ pub(crate) const CHAN_CORE: Contender = Contender {
     name: "chan-core",
     role: Role::Ours,
     package: "chan-core",
-    how: How::Rust(workloads::run::<Blocking, Async>),
+    how: How::Rust(|case, plan| {
+        workloads::snapshots::run(case, plan)
+            .or_else(|| workloads::run::<Blocking, Async>(case, plan))
+    }),
 };
 
 pub(super) fn channel<T>(capacity: Capacity) -> (Sender<T>, Receiver<T>) {

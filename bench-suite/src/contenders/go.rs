@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Contender, How, Role};
-use crate::case::{Capacity, Case, World};
+use crate::case::{Capacity, Case, Selecting, Work, World};
 
 pub(crate) const GOROUTINES: Contender = Contender {
     name: "go",
@@ -26,9 +26,16 @@ pub(crate) const LOCKED: Contender = Contender {
 };
 
 /// Whether the twin has this row; as `run` in `go/main.go`. No channel of Go's
-/// is unbounded, and a locked goroutine is no task.
+/// is unbounded, a locked goroutine is no task, and growth is not for the twin.
 pub(crate) fn can(case: &Case, locked: bool) -> bool {
     let tasks = matches!(case.world, World::TokioMulti | World::TokioSingle);
+    let grown = matches!(
+        case.work,
+        Work::Grown(_) | Work::Select(Selecting::One | Selecting::Woken)
+    );
+    if grown || case.arms > 64 {
+        return false;
+    }
     case.capacity != Capacity::Unbounded && !(locked && tasks)
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn page(record: &Record, pictures: &[String]) -> Result<String, fmt::
     behind(&mut text, &rows)?;
     marked(&mut text, &rows)?;
     for section in rows.chunk_by(|a, b| section(a) == section(b)) {
-        table(&mut text, section, pictures)?;
+        table(&mut text, section, "bench", pictures)?;
     }
     Ok(text)
 }
@@ -43,7 +43,13 @@ pub(super) fn section(row: &Row) -> &'static str {
     &name[..end]
 }
 
-fn machine(text: &mut String, record: &Record, rows: &[Row]) -> fmt::Result {
+/// What follows the section in a row's name.
+pub(super) fn parameters(row: &Row) -> &'static str {
+    row.case.row[section(row).len()..].trim_start_matches('/')
+}
+
+/// What it was measured on.
+pub(super) fn machine(text: &mut String, record: &Record, rows: &[Row]) -> fmt::Result {
     let environment = &record.environment;
     writeln!(text, "| | |\n| --- | --- |")?;
     writeln!(
@@ -174,7 +180,7 @@ fn behind(text: &mut String, rows: &[Row]) -> fmt::Result {
 }
 
 /// Who lost messages, hung or died.
-fn marked(text: &mut String, rows: &[Row]) -> fmt::Result {
+pub(super) fn marked(text: &mut String, rows: &[Row]) -> fmt::Result {
     let mut lines = Vec::new();
     for row in rows {
         for cell in &row.cells {
@@ -199,12 +205,18 @@ fn marked(text: &mut String, rows: &[Row]) -> fmt::Result {
     writeln!(text)
 }
 
-fn table(text: &mut String, rows: &[Row], pictures: &[String]) -> fmt::Result {
+/// The tables of one section, below its picture.
+pub(super) fn table(
+    text: &mut String,
+    rows: &[Row],
+    kind: &str,
+    pictures: &[String],
+) -> fmt::Result {
     let Some(row) = rows.first() else {
         return Ok(());
     };
     writeln!(text, "## {}\n", section(row))?;
-    picture(text, &plots::file(section(row)), pictures)?;
+    picture(text, &plots::file(kind, section(row)), pictures)?;
     columns(
         text,
         rows,
@@ -275,8 +287,7 @@ fn columns(
     let count = names.len() + 1 + usize::from(with_ratio);
     writeln!(text, "|{}", " --- |".repeat(count))?;
     for row in rows {
-        let parameters = row.case.row[section(row).len()..].trim_start_matches('/');
-        write!(text, "| {parameters} |")?;
+        write!(text, "| {} |", parameters(row))?;
         if with_ratio {
             let ratio = row.ours().and_then(|cell| cell.ratio);
             write!(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::markdown::section;
+use super::markdown::{parameters, section};
 use super::{Row, summary};
 use crate::contenders::Role;
 
@@ -14,23 +14,27 @@ use crate::contenders::Role;
 pub(super) const RATIOS: &str = "bench-ratios.svg";
 
 /// The picture of a section.
-pub(super) fn file(section: &str) -> String {
-    format!("bench-{}.svg", section.replace('/', "-"))
+pub(super) fn file(kind: &str, section: &str) -> String {
+    format!("{kind}-{}.svg", section.replace('/', "-"))
 }
 
 /// Draws what can be drawn into a directory, and says which files.
-pub(crate) fn draw(rows: &[Row], directory: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+pub(crate) fn draw(
+    rows: &[Row],
+    kind: &str,
+    directory: &Path,
+) -> Result<Vec<String>, Box<dyn Error>> {
     let mut files = Vec::new();
     for rows in rows.chunk_by(|a, b| section(a) == section(b)) {
         // Sizes other than the usual one are in the tables.
         let rows: Vec<&Row> = rows.iter().filter(|row| row.case.bytes == 8).collect();
         if rows.len() >= 3 {
-            let name = file(section(rows[0]));
+            let name = file(kind, section(rows[0]));
             lines(&rows, &directory.join(&name))?;
             files.push(name);
         }
     }
-    if !summary::ratios(rows).is_empty() {
+    if kind == "bench" && !summary::ratios(rows).is_empty() {
         ratios(rows, &directory.join(RATIOS))?;
         files.push(RATIOS.to_owned());
     }
@@ -53,12 +57,7 @@ fn lines(rows: &[&Row], file: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let title = format!("{} ({})", section(rows[0]), rows[0].case.unit());
-    let label = |row: &Row| {
-        row.case.row[section(row).len()..]
-            .trim_start_matches('/')
-            .to_owned()
-    };
-    let labels: Vec<String> = rows.iter().map(|row| label(row)).collect();
+    let labels: Vec<&str> = rows.iter().map(|row| parameters(row)).collect();
     let root = SVGBackend::new(file, (900, 520)).into_drawing_area();
     root.fill(&WHITE)?;
     let (left, legend) = root.split_horizontally(750);
@@ -78,8 +77,7 @@ fn lines(rows: &[&Row], file: &Path) -> Result<(), Box<dyn Error>> {
             labels
                 .get(place as usize)
                 .filter(|_| whole)
-                .cloned()
-                .unwrap_or_default()
+                .map_or(String::new(), |label| (*label).to_owned())
         })
         .light_line_style(TRANSPARENT)
         .draw()?;

@@ -71,6 +71,7 @@ fn with_arms<S: AsyncSelects, const N: usize>(
             let (senders, arms) = channels::<S, N>(case.capacity)?;
             Some(runtime.block_on(boxed(fed::<S, N>(senders, arms, plan))))
         }
+        Selecting::One | Selecting::Woken => None,
     }
 }
 

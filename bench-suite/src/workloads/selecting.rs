@@ -1,6 +1,7 @@
 //! Selects of one thread over receives.
 
 use std::hint::black_box;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::race::{self, Receiving, Sending};
@@ -19,6 +20,11 @@ pub(crate) fn run<S: Selects>(case: &Case, plan: &Plan) -> Option<Outcome> {
         4 => with_arms::<S, 4>(case, plan),
         16 => with_arms::<S, 16>(case, plan),
         64 => with_arms::<S, 64>(case, plan),
+        1 => grown::<S, 1>(case, plan),
+        8 => grown::<S, 8>(case, plan),
+        32 => grown::<S, 32>(case, plan),
+        128 => grown::<S, 128>(case, plan),
+        256 => grown::<S, 256>(case, plan),
         _ => None,
     }
 }
@@ -31,6 +37,17 @@ fn with_arms<S: Selects, const N: usize>(case: &Case, plan: &Plan) -> Option<Out
         Selecting::Ready => ready::<S, N>(plan),
         Selecting::Idle => idle::<S, N>(plan),
         Selecting::Fed => fed::<S, N>(case.capacity, plan),
+        Selecting::One | Selecting::Woken => grown::<S, N>(case, plan),
+    }
+}
+
+/// What is measured for more numbers of arms than the rest.
+fn grown<S: Selects, const N: usize>(case: &Case, plan: &Plan) -> Option<Outcome> {
+    match case.work {
+        Work::Select(Selecting::Idle) => idle::<S, N>(plan),
+        Work::Select(Selecting::One) => one::<S, N>(plan),
+        Work::Select(Selecting::Woken) => woken::<S, N>(plan),
+        _ => None,
     }
 }
 
@@ -67,6 +84,44 @@ fn idle<S: Selects, const N: usize>(plan: &Plan) -> Option<Outcome> {
     Some(Outcome::nanoseconds(repeated_ns(plan, || {
         black_box(S::try_select(&mut set));
     })))
+}
+
+/// One arm has a value, each in its turn.
+fn one<S: Selects, const N: usize>(plan: &Plan) -> Option<Outcome> {
+    let (mut senders, arms) = S::make::<N>(Capacity::Bounded(1))?;
+    let mut set = S::set(&arms);
+    let mut turn = (0..N).cycle();
+    Some(Outcome::nanoseconds(repeated_ns(plan, || {
+        S::try_send(&mut senders[turn.next().unwrap_or(0)], 1);
+        black_box(S::select(&mut set));
+    })))
+}
+
+/// Another thread selects too, and answers; each of N arms in its turn.
+fn woken<S: Selects, const N: usize>(plan: &Plan) -> Option<Outcome> {
+    let (mut to_echo, echo) = S::make::<N>(Capacity::Bounded(1))?;
+    let (mut to_us, ours) = S::make::<N>(Capacity::Bounded(1))?;
+    if plan.dry {
+        return Some(Outcome::default());
+    }
+    let ns = thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut set = S::set(&echo);
+            let mut turn = (0..N).cycle();
+            while let Some(value) = S::select(&mut set).filter(|value| *value != LAST) {
+                S::send(&mut to_us[turn.next().unwrap_or(0)], value);
+            }
+        });
+        let mut set = S::set(&ours);
+        let mut turn = (0..N).cycle();
+        let ns = repeated_ns(plan, || {
+            S::send(&mut to_echo[turn.next().unwrap_or(0)], 1);
+            black_box(S::select(&mut set));
+        });
+        S::send(&mut to_echo[0], LAST);
+        ns
+    });
+    Some(Outcome::nanoseconds(ns))
 }
 
 /// The last message of a sender.

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
+use super::grown;
 use super::memory;
 use super::race::{Course, Leg, outcome};
 use super::select_tasks::{self, TokioSelect};
@@ -43,6 +44,7 @@ pub(crate) fn run<C: Tasks>(case: &Case, plan: &Plan) -> Option<Outcome> {
             Some(per_message(runtime.block_on(race)))
         }
         (Work::Alone(Alone::Pair), 8) => pair::<C, u64>(&runtime, case.capacity, plan),
+        (Work::Grown(kind), _) => grown::tasks::<C>(kind, &runtime, case, plan),
         (Work::ParkedBytes, 8) => memory::parked_tasks::<C, u64>(&runtime, case.capacity, plan),
         _ => None,
     }

@@ -3,6 +3,7 @@
 use std::hint::{black_box, spin_loop};
 use std::time::{Duration, Instant};
 
+use super::grown;
 use super::memory;
 use super::race::{self, Receiving, Sending};
 use crate::case::{Alone, Capacity, Case, Work, World};
@@ -39,6 +40,7 @@ fn of_element<C: Threads, T: Element>(case: &Case, plan: &Plan) -> Option<Outcom
         Work::Alone(kind) => alone::<C, T>(kind, case.capacity, plan),
         Work::ChannelBytes => memory::channel::<C, T>(case.capacity, plan),
         Work::ParkedBytes => memory::parked_threads::<C, T>(case.capacity, plan),
+        Work::Grown(kind) => grown::threads::<C>(kind, case, plan),
         Work::Select(_) | Work::SelectBoth => None,
     }
 }
