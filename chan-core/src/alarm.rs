@@ -45,6 +45,13 @@ impl Bell {
 
 impl Alarm {
     /// Rings at this time; never, if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let alarm = chan_core::select::Alarm::new(None);
+    /// assert!(!alarm.is_set());
+    /// ```
     pub fn new(deadline: Option<Instant>) -> Self {
         Alarm {
             deadline,
@@ -53,17 +60,41 @@ impl Alarm {
     }
 
     /// Rings after this time from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let alarm = chan_core::select::Alarm::within(std::time::Duration::from_secs(5));
+    /// assert!(alarm.is_set());
+    /// ```
     pub fn within(timeout: Duration) -> Self {
         // A time beyond the clock's end never comes.
         Alarm::new(Instant::now().checked_add(timeout))
     }
 
     /// Whether it will ever ring.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // Beyond the end of the clock.
+    /// let alarm = chan_core::select::Alarm::within(std::time::Duration::MAX);
+    /// assert!(!alarm.is_set());
+    /// ```
     pub fn is_set(&self) -> bool {
         self.deadline.is_some()
     }
 
     /// Whether the time has come. If not, the task will be woken when it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{task::{Context, Waker}, time::Instant};
+    ///
+    /// let mut alarm = chan_core::select::Alarm::new(Some(Instant::now()));
+    /// assert!(alarm.is_due(&Context::from_waker(Waker::noop())));
+    /// ```
     pub fn is_due(&mut self, cx: &Context<'_>) -> bool {
         let Some(deadline) = self.deadline else {
             return false;

@@ -5,6 +5,17 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// What a channel does when misused or let go; fixed when it is made.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe::{self, Manners};
+///
+/// let _chan = chan_core::Builder::new().name("go's").chan::<u8>();
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("go's")).unwrap();
+/// assert_eq!(seen.snapshot().manners, Manners::Go);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manners {
     /// [`Sender`](crate::Sender) and [`Receiver`](crate::Receiver): errors,

@@ -21,6 +21,19 @@ impl Capability {
 }
 
 /// The numbers of live handles that can do each thing.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe;
+///
+/// let (tx, _rx) = chan_core::Builder::new().name("counted").channel::<u8>();
+/// let _more = tx.clone();
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("counted")).unwrap();
+/// let handles: observe::Handles = seen.snapshot().handles;
+/// assert_eq!((handles.send, handles.recv), (2, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handles {
@@ -42,11 +55,33 @@ impl Handles {
     }
 
     /// Nobody can put a value in or close: receivers wait in vain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (send, recv) = chan_core::Builder::new().name("no senders").chan::<u8>().split();
+    /// drop(send);
+    /// let all = chan_core::observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("no senders")).unwrap();
+    /// assert!(seen.snapshot().handles.sending_side_gone());
+    /// # drop(recv);
+    /// ```
     pub fn sending_side_gone(&self) -> bool {
         self.send == 0 && self.close == 0
     }
 
     /// Nobody can take a value out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (send, recv) = chan_core::Builder::new().name("no receivers").chan::<u8>().split();
+    /// drop(recv);
+    /// let all = chan_core::observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("no receivers")).unwrap();
+    /// assert!(seen.snapshot().handles.receiving_side_gone());
+    /// # drop(send);
+    /// ```
     pub fn receiving_side_gone(&self) -> bool {
         self.recv == 0
     }

@@ -29,6 +29,21 @@ use crate::{handle, watch};
 
 /// An operand of a receive case: a receiver, a channel, a view of one, or an
 /// optional one of these, `None` being nil.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, Won};
+///
+/// /// Receives from whatever can be received from, without waiting.
+/// fn glance<'a, A: RecvArm<'a>>(operand: A) -> bool {
+///     select::look::<_, 1>(End.and(operand.arm()), 0, |_| 0).is_some()
+/// }
+/// let (tx, rx) = chan_core::bounded(1);
+/// assert!(!glance(&rx) && !glance(&None::<chan_core::Chan<u8>>));
+/// tx.send(1).unwrap();
+/// assert!(glance(&rx));
+/// ```
 pub trait RecvArm<'a> {
     /// The element.
     type Item: 'a;
@@ -41,6 +56,17 @@ pub trait RecvArm<'a> {
 }
 
 /// An operand of a send case, as [`RecvArm`] is one of a receive.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, SendArm, Won};
+///
+/// let chan = chan_core::Chan::new(1);
+/// let case = SendArm::arm(&chan, 1);
+/// assert!(matches!(select::look::<_, 1>(End.and(case), 0, |_| 0), Some(Won::This(()))));
+/// assert_eq!(chan.recv(), Some(1));
+/// ```
 pub trait SendArm<'a> {
     /// The element.
     type Item: 'a;
@@ -107,6 +133,16 @@ where
 }
 
 /// An armed receive.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{RecvArm, RecvCase, RustFace};
+///
+/// let (_tx, rx) = chan_core::bounded::<u8>(1);
+/// let case: RecvCase<'_, u8, RustFace> = rx.arm();
+/// drop(case); // nothing was received
+/// ```
 pub struct RecvCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
     site: Site,
@@ -268,6 +304,17 @@ impl<T, F> Drop for RecvCase<'_, T, F> {
 }
 
 /// An armed send.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{GoFace, SendArm, SendCase};
+///
+/// let chan = chan_core::Chan::new(1);
+/// let case: SendCase<'_, u8, GoFace> = chan.arm(1);
+/// drop(case); // nothing was sent
+/// assert!(chan.is_empty());
+/// ```
 pub struct SendCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
     site: Site,

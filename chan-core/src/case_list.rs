@@ -11,6 +11,21 @@ use crate::face::{RecvFace, SendFace};
 /// A list of cases whose types are known: [`End`], or a list and one more case
 /// ([`CaseList::and`]). It owns its cases, so that whoever pins the list pins
 /// them.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, Won};
+///
+/// let (numbers, words) = (chan_core::Chan::new(1), chan_core::Chan::new(1));
+/// numbers.send(1);
+/// let cases = End.and(numbers.arm()).and(words.arm());
+/// match select::wait::<_, 2>(cases, 0, |_| 0, None).expect("no deadline") {
+///     Won::Before(Won::This(number)) => assert_eq!(number, Some(1)),
+///     Won::This(word) => drop::<Option<String>>(word),
+///     Won::Before(Won::Before(none)) => match none {},
+/// }
+/// ```
 pub trait CaseList: sealed::Sealed {
     /// The result of whichever case wins.
     type Won;
@@ -18,6 +33,16 @@ pub trait CaseList: sealed::Sealed {
     const LEN: usize;
 
     /// The list with one more case, the last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::select::{CaseList, Cons, End, RecvArm};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// let cases: Cons<Cons<End, _>, _> = End.and(rx.arm()).and(rx.arm());
+    /// drop(cases);
+    /// ```
     fn and<C>(self, case: C) -> Cons<Self, C>
     where
         Self: Sized,
@@ -46,14 +71,42 @@ pub(crate) mod sealed {
 }
 
 /// The list without cases.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{CaseList, End};
+///
+/// assert_eq!(End::LEN, 0);
+/// ```
 #[derive(Debug, Default)]
 pub struct End;
 
 /// A list of cases and one more.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{CaseList, Cons, End};
+///
+/// let (_tx, rx) = chan_core::bounded::<u8>(1);
+/// let cases: Cons<End, _> = End.and(chan_core::select::RecvArm::arm(&rx));
+/// ```
 #[derive(Debug)]
 pub struct Cons<L, C>(pub L, pub C);
 
 /// Which case of a list has won, with its result.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, Won};
+///
+/// let chan = chan_core::Chan::<u8>::new(0);
+/// chan.close();
+/// let won = select::look::<_, 1>(End.and(chan.arm()), 0, |_| 0);
+/// assert!(matches!(won, Some(Won::This(None)))); // closed
+/// ```
 #[derive(Debug)]
 pub enum Won<L, C> {
     /// One of those before the last.

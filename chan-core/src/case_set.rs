@@ -12,49 +12,43 @@
 //! D2  A key's number was given to one case of one type, in the whole
 //!     process; where a case with that number is, it is of that type.
 
+mod entry;
+mod key;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::arm::Arm;
-use crate::case::{Offer, RecvArm, RecvCase, SendArm, SendCase};
+use crate::case::{Offer, RecvArm, SendArm};
 use crate::face::{RecvFace, SendFace};
-use crate::look::{self, Arms, Frozen, Winner};
+use crate::look::{self, Frozen, Winner};
 use crate::nil::{self, Nothing};
 use crate::parker::Party;
 use crate::{coop, selection};
 
-/// A case of a [`CaseSet`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CaseKey {
-    /// No other case ever has it.
-    serial: u64,
-    index: u16,
-}
-
-impl CaseKey {
-    /// Its number in the set: the lowest that was free when it was added.
-    pub fn index(&self) -> usize {
-        self.index.into()
-    }
-}
-
-/// A send case of a [`CaseSet`], which sends a `T`.
-pub struct SendKey<T> {
-    key: CaseKey,
-    /// Invariant, as the case is.
-    element: PhantomData<fn(T) -> T>,
-}
+use self::entry::{Cases, Entry, Handled, Receives, Sends};
+pub use self::key::{CaseKey, SendKey};
 
 /// Cases that wait together, each with a function that makes an `R` of its
 /// result.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Chan, select::CaseSet};
+///
+/// let (numbers, words) = (Chan::new(1), Chan::new(1));
+/// let mut set = CaseSet::new();
+/// set.recv(&numbers, |got: Option<u8>| format!("{got:?}"));
+/// set.recv(&words, |got: Option<&str>| format!("{got:?}"));
+/// words.send("hello");
+/// assert_eq!(set.wait(|_| 0, None).unwrap(), "Some(\"hello\")");
+/// ```
 pub struct CaseSet<'a, R> {
     cases: Cases<'a, R>,
     /// Numbers that were given back, lowest first.
@@ -69,97 +63,15 @@ pub struct CaseSet<'a, R> {
     nothing: Option<Pin<Box<Nothing>>>,
 }
 
-/// The cases by number, with holes where some were removed.
-struct Cases<'a, R>(Vec<Option<Entry<'a, R>>>);
-
-struct Entry<'a, R> {
-    serial: u64,
-    first: bool,
-    case: Box<dyn Handled<R> + Send + 'a>,
-}
-
-/// A case with its function.
-trait Handled<R> {
-    fn arm(&self) -> Arm<'_>;
-    /// Whether it takes part: a send has a value.
-    fn is_armed(&self) -> bool;
-    /// Readies it for another wait.
-    fn renew(&mut self);
-    /// The result of a case that has won.
-    #[track_caller]
-    fn finish(&mut self) -> R;
-    /// The `Offer<T>` of a send of `T`.
-    fn offer(&mut self) -> Option<NonNull<()>>;
-}
-
-struct Receives<'a, T, F, M> {
-    case: RecvCase<'a, T, F>,
-    then: M,
-}
-
-struct Sends<'a, T, F, M> {
-    case: SendCase<'a, T, F>,
-    then: M,
-}
-
-impl<T, F: RecvFace<T>, R, M: FnMut(F::Out) -> R> Handled<R> for Receives<'_, T, F, M> {
-    fn arm(&self) -> Arm<'_> {
-        self.case.arm()
-    }
-
-    fn is_armed(&self) -> bool {
-        true
-    }
-
-    fn renew(&mut self) {
-        self.case.renew();
-    }
-
-    fn finish(&mut self) -> R {
-        (self.then)(self.case.take())
-    }
-
-    fn offer(&mut self) -> Option<NonNull<()>> {
-        None
-    }
-}
-
-impl<T, F: SendFace<T>, R, M: FnMut(F::Out) -> R> Handled<R> for Sends<'_, T, F, M> {
-    fn arm(&self) -> Arm<'_> {
-        self.case.arm()
-    }
-
-    fn is_armed(&self) -> bool {
-        self.case.is_armed()
-    }
-
-    fn renew(&mut self) {
-        self.case.renew();
-    }
-
-    #[track_caller]
-    fn finish(&mut self) -> R {
-        (self.then)(self.case.take())
-    }
-
-    fn offer(&mut self) -> Option<NonNull<()>> {
-        Some(NonNull::from(self.case.offer()).cast())
-    }
-}
-
-impl<R> Arms for Cases<'_, R> {
-    #[inline]
-    fn arm(&self, index: u16) -> Arm<'_> {
-        let entry = self.0[index as usize].as_ref();
-        entry
-            .expect("only cases that are there are asked")
-            .case
-            .arm()
-    }
-}
-
 impl<'a, R> CaseSet<'a, R> {
     /// A set without cases.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let set = chan_core::select::CaseSet::<()>::new();
+    /// assert!(set.is_empty());
+    /// ```
     pub fn new() -> Self {
         CaseSet {
             cases: Cases(Vec::new()),
@@ -180,6 +92,16 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// `too many cases (max 65536)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, |got| got);
+    /// chan.send(1);
+    /// assert_eq!(set.look(|_| 0), Some(Some(1)));
+    /// ```
     #[track_caller]
     pub fn recv<A>(
         &mut self,
@@ -200,6 +122,16 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// As [`CaseSet::recv`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.send(&chan, 1, |()| "sent");
+    /// assert_eq!(set.look(|_| 0), Some("sent"));
+    /// assert_eq!(set.look(|_| 0), None, "its value has gone");
+    /// ```
     #[track_caller]
     pub fn send<A>(
         &mut self,
@@ -255,6 +187,15 @@ impl<'a, R> CaseSet<'a, R> {
     }
 
     /// Removes a case, with what it had to send; false if it is not there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::<u8>::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// let key = set.recv(&chan, drop);
+    /// assert!(set.remove(key) && set.is_empty());
+    /// ```
     pub fn remove(&mut self, key: CaseKey) -> bool {
         if self.entry(key).is_none() {
             return false;
@@ -266,6 +207,19 @@ impl<'a, R> CaseSet<'a, R> {
 
     /// Has a case looked at before the others, or no longer; false if it is
     /// not there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let [a, b] = [(); 2].map(|()| chan_core::Chan::new(1));
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&a, |_| "a");
+    /// let urgent = set.recv(&b, |_| "b");
+    /// assert!(set.set_first(urgent, true));
+    /// a.send(1);
+    /// b.send(1);
+    /// assert_eq!(set.look(|_| 0), Some("b"), "whatever chance says");
+    /// ```
     pub fn set_first(&mut self, key: CaseKey, first: bool) -> bool {
         let entry = self.entry(key);
         entry.map(|entry| entry.first = first).is_some()
@@ -277,6 +231,17 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Errors
     ///
     /// The case has been removed, or is of another set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::new(2);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// let key = set.send(&chan, 1, drop);
+    /// assert_eq!(set.put(key, 2), Ok(Some(1)));
+    /// set.look(|_| 0).unwrap();
+    /// assert_eq!(set.put(key, 3), Ok(None), "2 has gone");
+    /// ```
     pub fn put<T>(&mut self, key: SendKey<T>, value: T) -> Result<Option<T>, T> {
         match self.offer(key) {
             Some(offer) => Ok(offer.put(value)),
@@ -286,6 +251,16 @@ impl<'a, R> CaseSet<'a, R> {
 
     /// Takes the value of a send case back, if it has not gone. Without one
     /// the case is never ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// let key = set.send(&chan, 1, drop);
+    /// assert_eq!(set.take_back(key), Some(1));
+    /// assert_eq!(set.look(|_| 0), None);
+    /// ```
     pub fn take_back<T>(&mut self, key: SendKey<T>) -> Option<T> {
         self.offer(key)?.take_back()
     }
@@ -298,11 +273,26 @@ impl<'a, R> CaseSet<'a, R> {
     }
 
     /// How many cases there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::<u8>::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, drop);
+    /// assert_eq!(set.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.cases.0.len() - self.free.len()
     }
 
     /// Whether there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(chan_core::select::CaseSet::<()>::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -315,6 +305,17 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// `send on closed channel`, if that is what the case is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let chan = chan_core::Chan::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, |got| got);
+    /// assert_eq!(set.look(|_| 0), None);
+    /// chan.send(1);
+    /// assert_eq!(set.look(|_| 0), Some(Some(1)));
+    /// ```
     #[track_caller]
     pub fn look(&mut self, chance: impl FnMut(u32) -> u32) -> Option<R> {
         self.line_up();
@@ -329,6 +330,17 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// As [`CaseSet::look`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let chan = chan_core::Chan::<u8>::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, |got| got);
+    /// assert_eq!(set.wait(|_| 0, Some(Instant::now())), None, "too late");
+    /// ```
     #[track_caller]
     pub fn wait(
         &mut self,
@@ -356,6 +368,19 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// As [`CaseSet::look`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let chan = chan_core::Chan::new(1);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, |got| got);
+    /// chan.send(1);
+    /// let got = std::future::poll_fn(|cx| set.poll(cx, |_| 0, false)).await;
+    /// assert_eq!(got, Some(1));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn poll(
         &mut self,
@@ -380,6 +405,20 @@ impl<'a, R> CaseSet<'a, R> {
     /// # Panics
     ///
     /// As [`CaseSet::look`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{Context, Waker};
+    ///
+    /// let chan = chan_core::Chan::new(0);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, |got| got);
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(set.poll(&mut cx, |_| 0, false).is_pending());
+    /// chan.try_send(1).unwrap(); // to the set, which waits
+    /// assert_eq!(set.give_up(), Some(Some(1)));
+    /// ```
     #[track_caller]
     pub fn give_up(&mut self) -> Option<R> {
         self.nothing = None;
@@ -398,6 +437,21 @@ impl<'a, R> CaseSet<'a, R> {
     /// Ends the wait of a task that is not interested any more: a value
     /// received goes on to the next receiver, a value sent stays sent. Nothing
     /// to do if none waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{Context, Waker};
+    ///
+    /// let chan = chan_core::Chan::new(0);
+    /// let mut set = chan_core::select::CaseSet::new();
+    /// set.recv(&chan, drop);
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(set.poll(&mut cx, |_| 0, false).is_pending());
+    /// chan.try_send(1).unwrap();
+    /// set.abandon();
+    /// assert_eq!(chan.recv(), Some(1), "it went on");
+    /// ```
     pub fn abandon(&mut self) {
         self.nothing = None;
         if self.waiting {
@@ -514,46 +568,5 @@ impl<R> fmt::Debug for CaseSet<'_, R> {
         f.debug_list()
             .entries(cases.map(|entry| entry.case.arm()))
             .finish()
-    }
-}
-
-impl<T> SendKey<T> {
-    /// The case, whatever it sends.
-    pub fn key(&self) -> CaseKey {
-        self.key
-    }
-}
-
-impl<T> From<SendKey<T>> for CaseKey {
-    fn from(send: SendKey<T>) -> CaseKey {
-        send.key
-    }
-}
-
-impl<T> Clone for SendKey<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for SendKey<T> {}
-
-impl<T> PartialEq for SendKey<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl<T> Eq for SendKey<T> {}
-
-impl<T> Hash for SendKey<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-    }
-}
-
-impl<T> fmt::Debug for SendKey<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SendKey").field(&self.key).finish()
     }
 }

@@ -8,6 +8,15 @@ use crate::error::{
 };
 
 /// How a face says what it received.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{GoFace, RecvFace, RustFace};
+///
+/// assert_eq!(<GoFace as RecvFace<u8>>::value(1), Some(1));
+/// assert_eq!(<RustFace as RecvFace<u8>>::value(1), Ok(1));
+/// ```
 pub trait RecvFace<T> {
     /// The result of a receive.
     type Out;
@@ -24,6 +33,15 @@ pub trait RecvFace<T> {
 }
 
 /// How a face says what became of a send.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{RustFace, SendFace};
+///
+/// assert_eq!(<RustFace as SendFace<u8>>::sent(), Ok(()));
+/// assert!(<RustFace as SendFace<u8>>::too_late(1).unwrap_err().is_timeout());
+/// ```
 pub trait SendFace<T> {
     /// The result of a send.
     type Out;
@@ -57,10 +75,26 @@ pub trait SendFace<T> {
 
 /// Results as [`Receiver`](crate::Receiver) and [`Sender`](crate::Sender)
 /// give them.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{RecvFace, RustFace};
+///
+/// assert_eq!(<RustFace as RecvFace<u8>>::closed(), Err(chan_core::RecvError));
+/// ```
 #[derive(Debug)]
 pub enum RustFace {}
 
 /// Results as [`Chan`](crate::Chan) gives them.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{GoFace, RecvFace};
+///
+/// assert_eq!(<GoFace as RecvFace<u8>>::closed(), None);
+/// ```
 #[derive(Debug)]
 pub enum GoFace {}
 
@@ -226,6 +260,17 @@ impl<T, F: SendFace<T>, R> SendFace<T> for Bound<F, R> {
 }
 
 /// The send that met a closed channel.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{Closed, GoFace, SendFace};
+///
+/// /// How a face that is not ours would hand a refusal to Go's.
+/// fn refuse(value: u8, closed: Closed<'_>) {
+///     <GoFace as SendFace<u8>>::closed(value, closed); // panics
+/// }
+/// ```
 pub struct Closed<'a> {
     pub(crate) text: &'a dyn Fn() -> String,
 }

@@ -49,6 +49,17 @@ pub struct RecvFuture<'a, T, F: RecvFace<T>> {
 /// Dropped before somebody took the value, it drops the value and leaves no
 /// trace. Once the value was taken the send is complete, whether or not the
 /// future is polled again; dropping it cannot undo that.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(1);
+/// let send: chan_core::SendFuture<'_, _, _> = tx.send_async(1);
+/// send.await.unwrap();
+/// assert_eq!(rx.recv(), Ok(1));
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture<'a, T, F: SendFace<T>> {
     selection: Selection<Cons<End, SendCase<'a, T, F>>, 1>,
@@ -151,12 +162,30 @@ impl<T> SendFuture<'_, T, RustFace> {
 }
 
 /// Waits for ever: a select without cases, in a task.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::select::SelectNothing;
+///
+/// let mut nothing = pin!(SelectNothing::new());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(nothing.as_mut(), &mut cx).is_pending());
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct SelectNothing(crate::nil::Nothing);
 
 impl SelectNothing {
     /// A select that no case can end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let nothing = chan_core::select::SelectNothing::new();
+    /// drop(nothing); // the only way out
+    /// ```
     #[track_caller]
     #[allow(
         clippy::new_without_default,

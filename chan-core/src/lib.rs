@@ -184,6 +184,21 @@ pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 
 /// The engine room of select, for the crate `chan-select`. Applications use
 /// its macros instead.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, Won};
+///
+/// let (a, b) = (chan_core::Chan::new(1), chan_core::Chan::new(1));
+/// b.send("hello");
+/// let cases = End.and(RecvArm::arm(&a)).and(RecvArm::arm(&b));
+/// match select::wait::<_, 2>(cases, 0, |_| 0, None).expect("no deadline") {
+///     Won::This(from_b) => assert_eq!(from_b, Some("hello")),
+///     Won::Before(Won::This(from_a)) => drop::<Option<u8>>(from_a),
+///     Won::Before(Won::Before(none)) => match none {},
+/// }
+/// ```
 pub mod select {
     pub use crate::alarm::Alarm;
     pub use crate::case::{RecvArm, RecvCase, SendArm, SendCase};

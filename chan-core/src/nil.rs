@@ -62,6 +62,12 @@ pub(crate) fn wait(
 }
 
 /// Waits in a select that has no cases: for ever.
+///
+/// # Examples
+///
+/// ```no_run
+/// std::thread::spawn(|| -> () { chan_core::select::select_nothing() });
+/// ```
 #[cold]
 #[track_caller]
 pub fn select_nothing() -> ! {

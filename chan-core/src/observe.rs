@@ -2,10 +2,19 @@
 //!
 //! The runtime does not know who looks. [`channels`] gives a share of every
 //! live channel's header, [`Channel::snapshot`] reads one under its lock, at
-//! one instant, or in many short holds if its queues are long. Nothing here keeps a value alive, and nothing allocates while
-//! a lock is held.
+//! one instant, or in many short holds if its queues are long. Nothing here
+//! keeps a value alive, and nothing allocates while a lock is held.
 //!
 //! To be told of rare events as they happen, [`install`] a [`Watcher`].
+//!
+//! ```
+//! let (tx, _rx) = chan_core::Builder::new().name("orders").capacity(8).channel();
+//! tx.send("tea").unwrap();
+//! for channel in chan_core::observe::channels() {
+//!     let now = channel.snapshot();
+//!     println!("{:?} holds {} of {:?}, {} wait", now.name, now.len, now.capacity, now.waits.len());
+//! }
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -36,10 +45,28 @@ pub use crate::watch::{
 
 /// The path of this crate's `lib.rs`, as the compiler was given it: a watcher
 /// that shows stacks may leave out frames from that folder.
+///
+/// # Examples
+///
+/// ```
+/// assert!(chan_core::observe::SOURCE.ends_with("lib.rs"));
+/// ```
 pub const SOURCE: &str = crate::SOURCE;
 
 /// A channel that is, or was, alive. Holding it keeps a header's few bytes of
 /// memory, no value and no handle.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe;
+///
+/// let (_tx, _rx) = chan_core::Builder::new().name("jobs alive").channel::<u8>();
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("jobs alive")).unwrap();
+/// let seen: observe::Channel = seen.clone();
+/// assert_eq!(seen.snapshot().len, 0);
+/// ```
 #[derive(Clone)]
 pub struct Channel(HeaderRef);
 
@@ -69,11 +96,28 @@ pub fn nil_waits() -> Vec<Wait> {
 
 /// Asks those who wait on nil for their stacks, as
 /// [`Channel::request_stacks`] does.
+///
+/// # Examples
+///
+/// ```
+/// // Nobody waits on nil, so nobody is asked.
+/// let waits = chan_core::observe::nil_waits();
+/// let wanted: Vec<_> = waits.iter().map(|wait| wait.id).zip(1..).collect();
+/// assert!(chan_core::observe::request_nil_stacks(&wanted).is_empty());
+/// ```
 pub fn request_nil_stacks(wanted: &[(WaitId, u64)]) -> Vec<u64> {
     request(nil::header(), wanted)
 }
 
 /// [`request_nil_stacks`] of one wait: whether it was asked.
+///
+/// # Examples
+///
+/// ```
+/// for wait in chan_core::observe::nil_waits() {
+///     chan_core::observe::request_nil_stack(wait.id, 1);
+/// }
+/// ```
 pub fn request_nil_stack(wait: WaitId, ticket: u64) -> bool {
     !request_nil_stacks(&[(wait, ticket)]).is_empty()
 }
@@ -90,11 +134,43 @@ pub fn cancellers(done: ChannelId) -> Option<Cancellers> {
 }
 
 /// A wait, told apart from every other wait on the same channel.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, WaitId};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("told apart").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("told apart")).unwrap();
+/// let first: WaitId = seen.snapshot().waits[0].id;
+/// assert_eq!(seen.snapshot().waits[0].id, first, "while it waits");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WaitId(u64);
 
 /// A party that waits: the cases of one select have the same. Told apart
 /// among those that wait at the same time.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, PartyId};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("one party").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("one party")).unwrap();
+/// let party: PartyId = seen.snapshot().waits[0].party;
+/// assert_eq!(seen.snapshot().waits[0].party, party);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartyId(usize);
 
@@ -105,6 +181,12 @@ impl fmt::Debug for PartyId {
 }
 
 /// Why a party waits: Go's wait reasons, with Go's words as its `Display`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(chan_core::observe::WaitReason::Receive.to_string(), "chan receive");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WaitReason {
@@ -142,6 +224,21 @@ impl fmt::Display for WaitReason {
 }
 
 /// Who waits.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, Who};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("who it is").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("who it is")).unwrap();
+/// assert!(matches!(seen.snapshot().waits[0].who, Who::Future));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Who {
@@ -154,6 +251,22 @@ pub enum Who {
 }
 
 /// One case of one wait.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, Wait};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("one wait").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("one wait")).unwrap();
+/// let wait: Wait = seen.snapshot().waits.remove(0);
+/// assert_eq!((wait.reason.to_string(), wait.cases), ("chan receive".into(), 1));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Wait {
@@ -186,6 +299,24 @@ pub struct Wait {
 }
 
 /// How far a wait is.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, WaitState};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("how far").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("how far")).unwrap();
+/// assert_eq!(seen.snapshot().waits[0].state, WaitState::Queued);
+/// _tx.try_send(1).unwrap();
+/// let state = seen.snapshot().waits[0].state;
+/// assert_eq!(state, WaitState::Done { holds_value: true });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitState {
@@ -200,6 +331,20 @@ pub enum WaitState {
 
 /// A channel at one instant; if more than a hundred wait on it, as it was in
 /// a short time: what is said to be gone was gone at the beginning of it.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe;
+///
+/// let (tx, _rx) = chan_core::Builder::new().name("at one instant").capacity(2).channel();
+/// tx.send(1).unwrap();
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("at one instant")).unwrap();
+/// let now: observe::ChannelSnapshot = seen.snapshot();
+/// assert_eq!((now.len, now.capacity, now.sent), (1, Some(2), 1));
+/// assert_eq!((now.handles.send, now.element), (1, "i32"));
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ChannelSnapshot {
@@ -250,6 +395,22 @@ pub struct ChannelSnapshot {
 impl ChannelSnapshot {
     /// Futures that were handed a value and have not been polled since: if
     /// one is dropped its value goes on to another receiver.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{pin::pin, task::{Context, Waker}};
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, rx) = chan_core::Builder::new().name("undelivered").channel::<u8>();
+    /// let mut receive = pin!(rx.recv_async());
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("undelivered")).unwrap();
+    /// _tx.try_send(1).unwrap();
+    /// assert_eq!(seen.snapshot().undelivered(), 1, "until it is polled");
+    /// ```
     pub fn undelivered(&self) -> usize {
         let holds = |wait: &&Wait| wait.state == WaitState::Done { holds_value: true };
         self.waits.iter().filter(holds).count()
@@ -273,26 +434,85 @@ impl fmt::Debug for ChannelSnapshot {
 
 impl Channel {
     /// No other channel of the process has or had it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, _rx) = chan_core::Builder::new().name("identity").channel::<u8>();
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("identity")).unwrap();
+    /// assert!(all.iter().filter(|other| other.id() == seen.id()).count() == 1);
+    /// ```
     pub fn id(&self) -> ChannelId {
         self.0.header().id()
     }
 
     /// The name it was built with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, _rx) = chan_core::Builder::new().name("a name").channel::<u8>();
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("a name")).unwrap();
+    /// assert_eq!(seen.name(), Some("a name"));
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.0.header().birth().name.as_deref()
     }
 
     /// The line that made it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, _rx) = chan_core::Builder::new().name("born").channel::<u8>();
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("born")).unwrap();
+    /// assert_eq!(seen.birth().line(), line!() - 3);
+    /// ```
     pub fn birth(&self) -> &'static Location<'static> {
         self.0.header().birth().site
     }
 
     /// The scope it was made in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe::{self, ScopeId};
+    ///
+    /// let before = observe::set_current_scope(ScopeId(7));
+    /// let (_tx, _rx) = chan_core::Builder::new().name("scoped").channel::<u8>();
+    /// observe::set_current_scope(before);
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("scoped")).unwrap();
+    /// assert_eq!(seen.scope(), ScopeId(7));
+    /// ```
     pub fn scope(&self) -> ScopeId {
         ScopeId(self.0.header().birth().scope)
     }
 
     /// The channel at one instant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, _rx) = chan_core::Builder::new().name("looked at").channel::<u8>();
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("looked at")).unwrap();
+    /// assert!(!seen.snapshot().closed);
+    /// drop(_tx);
+    /// assert!(seen.snapshot().closed);
+    /// ```
     pub fn snapshot(&self) -> ChannelSnapshot {
         let header = self.0.header();
         let (state, waits) = read(header);
@@ -329,11 +549,41 @@ impl Channel {
     /// over, or whose thread has not parked yet, is not.
     ///
     /// A select that waits on several channels is asked on one of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{pin::pin, task::{Context, Waker}};
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, rx) = chan_core::Builder::new().name("stacks").channel::<u8>();
+    /// let mut receive = pin!(rx.recv_async());
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("stacks")).unwrap();
+    /// let wanted: Vec<_> = seen.snapshot().waits.iter().map(|wait| wait.id).zip(1..).collect();
+    /// // Woken; the next poll of its future calls the watcher, if there is one.
+    /// assert_eq!(seen.request_stacks(&wanted), [1]);
+    /// ```
     pub fn request_stacks(&self, wanted: &[(WaitId, u64)]) -> Vec<u64> {
         request(self.0.header(), wanted)
     }
 
     /// [`Channel::request_stacks`] of one wait: whether it was asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe;
+    ///
+    /// let (_tx, _rx) = chan_core::Builder::new().name("no stack").channel::<u8>();
+    /// let all = observe::channels();
+    /// let seen = all.iter().find(|channel| channel.name() == Some("no stack")).unwrap();
+    /// for wait in seen.snapshot().waits {
+    ///     seen.request_stack(wait.id, 1);
+    /// }
+    /// ```
     pub fn request_stack(&self, wait: WaitId, ticket: u64) -> bool {
         !self.request_stacks(&[(wait, ticket)]).is_empty()
     }

@@ -184,6 +184,17 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 /// not returned goes to the next who waits. Beside foreign futures in one
 /// `select!` this is the safe way to send: the value stays with its owner
 /// until the permit is there.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, rx) = chan_core::bounded(1);
+/// let reserve: chan_core::ReserveFuture<'_, _, _> = tx.reserve_async();
+/// reserve.await.unwrap().send(1).unwrap();
+/// assert_eq!(rx.recv(), Ok(1));
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ReserveFuture<'a, T, F: SendFace<()>> {
     selection: Selection<Cons<End, ReserveCase<'a, T>>, 1>,

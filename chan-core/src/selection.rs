@@ -29,6 +29,18 @@ use crate::parker::Party;
 /// # Panics
 ///
 /// `send on closed channel`, if that is what the case is.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, Won};
+///
+/// let (tx, rx) = chan_core::bounded(1);
+/// assert!(select::look::<_, 1>(End.and(rx.arm()), 0, |_| 0).is_none());
+/// tx.send(1).unwrap();
+/// let won = select::look::<_, 1>(End.and(rx.arm()), 0, |_| 0);
+/// assert!(matches!(won, Some(Won::This(Ok(1)))));
+/// ```
 #[track_caller]
 pub fn look<L: CaseList, const N: usize>(
     cases: L,
@@ -47,6 +59,17 @@ pub fn look<L: CaseList, const N: usize>(
 /// # Panics
 ///
 /// As [`look()`].
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, CaseList, End, RecvArm, SendArm, Won};
+///
+/// let (a, b) = (chan_core::Chan::<u8>::new(0), chan_core::Chan::new(1));
+/// let cases = End.and(RecvArm::arm(&a)).and(SendArm::arm(&b, "there is room"));
+/// let won = select::wait::<_, 2>(cases, 0, |_| 0, None);
+/// assert!(matches!(won, Some(Won::This(()))));
+/// ```
 #[track_caller]
 pub fn wait<L: CaseList, const N: usize>(
     cases: L,
@@ -103,6 +126,20 @@ pub(crate) fn wait_in_queues<A: Arms + ?Sized>(
 }
 
 /// Cases of a task that wait together. `N` is their number.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use chan_core::select::{CaseList, End, RecvArm, Selection, Won};
+///
+/// let (tx, rx) = chan_core::bounded(1);
+/// tx.send(1).unwrap();
+/// let mut select = std::pin::pin!(Selection::<_, 1>::new(End.and(rx.arm()), 0, false));
+/// let won = std::future::poll_fn(|cx| select.as_mut().poll(cx, |_| 0)).await;
+/// assert!(matches!(won, Won::This(Ok(1))));
+/// # });
+/// ```
 pub struct Selection<L: CaseList, const N: usize> {
     cases: L,
     first: usize,
@@ -126,6 +163,16 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// A select. Of its cases the first `first` are looked at in their order.
     /// Whether it ends at a time is for watchers to know; whoever makes it sees
     /// to the deadline.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::select::{CaseList, End, RecvArm, Selection};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// let select = Selection::<_, 1>::new(End.and(rx.arm()), 0, false);
+    /// drop(select); // it has not looked yet
+    /// ```
     pub fn new(cases: L, first: usize, has_deadline: bool) -> Self {
         Selection::with(cases, first, Party::task(N as u32, true, has_deadline))
     }
@@ -152,6 +199,20 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// # Panics
     ///
     /// As [`look()`], and if it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{pin::pin, task::{Context, Waker}};
+    /// use chan_core::select::{CaseList, End, RecvArm, Selection};
+    ///
+    /// let (tx, rx) = chan_core::bounded(0);
+    /// let mut select = pin!(Selection::<_, 1>::new(End.and(rx.arm()), 0, false));
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert!(select.as_mut().poll(&mut cx, |_| 0).is_pending());
+    /// tx.try_send(1).unwrap(); // it waits
+    /// assert!(select.as_mut().poll(&mut cx, |_| 0).is_ready());
+    /// ```
     #[track_caller]
     pub fn poll(
         self: Pin<&mut Self>,
@@ -177,6 +238,17 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// # Panics
     ///
     /// As [`look()`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use chan_core::select::{CaseList, End, RecvArm, Selection};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// let select = pin!(Selection::<_, 1>::new(End.and(rx.arm()), 0, false));
+    /// assert!(select.give_up().is_none());
+    /// ```
     #[track_caller]
     pub fn give_up(self: Pin<&mut Self>) -> Option<L::Won> {
         let this = self.as_ref().get_ref();

@@ -66,6 +66,14 @@ pub struct SendSink<'a, T, F: SendFace<T>> {
 }
 
 /// How a face says that a sink failed.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{SinkFace, select::RustFace};
+///
+/// assert_eq!(<RustFace as SinkFace<u8>>::sunk(Ok(())), Ok(()));
+/// ```
 pub trait SinkFace<T>: SendFace<T> {
     /// What went wrong.
     type Error;

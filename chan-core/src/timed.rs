@@ -52,6 +52,17 @@ pub struct RecvTimeoutFuture<'a, T, F: RecvFace<T>> {
 ///
 /// As for [`SendFuture`]: dropped before somebody took the value, it drops the
 /// value; after that the send is complete.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let (tx, _rx) = chan_core::bounded(0);
+/// let soon = std::time::Duration::from_millis(5);
+/// let send: chan_core::SendTimeoutFuture<'_, _, _> = tx.send_timeout_async(1, soon);
+/// assert_eq!(send.await.unwrap_err().into_inner(), 1);
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct SendTimeoutFuture<'a, T, F: SendFace<T>> {
     send: SendFuture<'a, T, F>,
@@ -93,6 +104,17 @@ impl<L: CaseList, const N: usize, C: FnMut(u32) -> u32> SelectFuture<L, N, C> {
     /// A select that looks at the first `first` cases in their order and at
     /// the others as `chance` says, which gives numbers below its argument,
     /// each equally likely.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::select::{Alarm, CaseList, End, RecvArm, SelectFuture};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// let alarm = Alarm::within(std::time::Duration::from_secs(1));
+    /// let select = SelectFuture::<_, 1, _>::new(End.and(rx.arm()), 0, |_| 0, alarm);
+    /// drop(select); // it has not looked yet
+    /// ```
     pub fn new(cases: L, first: usize, chance: C, alarm: Alarm) -> Self {
         SelectFuture {
             selection: Selection::new(cases, first, alarm.is_set()),

@@ -39,6 +39,21 @@ pub(crate) enum Place {
 }
 
 /// Which way a case goes.
+///
+/// # Examples
+///
+/// ```
+/// use std::{pin::pin, task::{Context, Waker}};
+/// use chan_core::observe::{self, Direction};
+///
+/// let (_tx, rx) = chan_core::Builder::new().name("direction").channel::<u8>();
+/// let mut receive = pin!(rx.recv_async());
+/// let mut cx = Context::from_waker(Waker::noop());
+/// assert!(Future::poll(receive.as_mut(), &mut cx).is_pending());
+/// let all = observe::channels();
+/// let seen = all.iter().find(|channel| channel.name() == Some("direction")).unwrap();
+/// assert_eq!(seen.snapshot().waits[0].direction, Direction::Recv);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// It waits for a value.
