@@ -182,6 +182,17 @@ impl<'a, T, F> RecvCase<'a, T, F> {
     }
 
     /// The same receive, not begun, bound to where an `R` may go.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::select::{Bound, RecvArm, RecvCase, RustFace};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// // Does not leave this thread, as an `Rc` does not.
+    /// let case: RecvCase<'_, u8, Bound<RustFace, std::rc::Rc<()>>> = rx.arm().bound();
+    /// drop(case);
+    /// ```
     pub fn bound<R>(self) -> RecvCase<'a, T, Bound<F, R>> {
         RecvCase::new(self.chan, self.site)
     }
@@ -437,6 +448,16 @@ impl<'a, T, F> SendCase<'a, T, F> {
     /// # Panics
     ///
     /// If its value has gone already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::select::{Bound, GoFace, SendArm, SendCase};
+    ///
+    /// let chan = chan_core::Chan::new(1);
+    /// let case: SendCase<'_, u8, Bound<GoFace, std::rc::Rc<()>>> = chan.arm(1).bound();
+    /// drop(case);
+    /// ```
     pub fn bound<R>(mut self) -> SendCase<'a, T, Bound<F, R>> {
         let value = self.offer.take_back().expect("it has not begun");
         SendCase::new(self.chan, value, self.site)

@@ -203,6 +203,15 @@ impl<T> SendFace<T> for GoFace {
 /// Results as the face `F` gives them, of an operation that is bound to
 /// wherever an `R` may go: a case or a future of this face crosses threads
 /// only if `R` does.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{Bound, GoFace, RecvFace};
+///
+/// type Here = Bound<GoFace, *const ()>; // not `Send`
+/// assert_eq!(<Here as RecvFace<u8>>::value(1), Some(1));
+/// ```
 #[derive(Debug)]
 pub struct Bound<F, R>(Infallible, PhantomData<(F, R)>);
 

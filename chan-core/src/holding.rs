@@ -13,6 +13,16 @@ use crate::sender::Sender;
 use crate::watch::ChannelId;
 
 /// What a handle holds.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe::{Holder, Holding};
+///
+/// let (send, _recv) = chan_core::Chan::<u8>::new(1).split();
+/// let what: Holding = send.holding().unwrap();
+/// assert_eq!((what.can.send, what.can.recv), (1, 0));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holding {

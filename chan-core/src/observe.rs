@@ -123,12 +123,32 @@ pub fn request_nil_stack(wait: WaitId, ticket: u64) -> bool {
 }
 
 /// What [`Cancel`] cancels, told by the identity of its `done` channel.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Context, observe::{self, Holder}};
+///
+/// let (ctx, cancel) = Context::background().with_cancel();
+/// let done = ctx.done().holding().unwrap().channel;
+/// assert_eq!(observe::context_of(&cancel), done);
+/// ```
 pub fn context_of(cancel: &Cancel) -> ChannelId {
     cancel.done_id()
 }
 
 /// Who could cancel the context whose `done` channel this is. Nothing if it is
 /// no context's, or of one that was made before a watcher was installed.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::{Context, observe};
+///
+/// let (_ctx, cancel) = Context::background().with_cancel();
+/// // It was made before a watcher was installed.
+/// assert!(observe::cancellers(observe::context_of(&cancel)).is_none());
+/// ```
 pub fn cancellers(done: ChannelId) -> Option<Cancellers> {
     cancels::cancellers(done)
 }

@@ -25,6 +25,28 @@ pub(super) struct Cancels {
 }
 
 /// Who could cancel a context, as a watcher sees it.
+///
+/// # Examples
+///
+/// ```standalone_crate
+/// # use std::{panic::Location, time::Duration};
+/// # use chan_core::observe::{self, *};
+/// # struct Quiet;
+/// # impl Watcher for Quiet {
+/// #     fn note(&self, _: Moment) -> Option<Note> { None }
+/// #     fn misuse(&self, _: Misuse, _: &'static Location<'static>, _: ChannelId) {}
+/// #     fn stack_requested(&self, _: u64) {}
+/// # }
+/// # observe::install(&Quiet).unwrap();
+/// use chan_core::Context;
+///
+/// let (ctx, cancel) = Context::background().with_timeout(Duration::from_secs(60));
+/// let _another = cancel.clone();
+/// let id = observe::context_of(&cancel);
+/// let who: observe::Cancellers = observe::cancellers(id).unwrap();
+/// assert_eq!((who.has_deadline, who.handles[0]), (true, (id, 2)));
+/// # drop(ctx);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellers {
