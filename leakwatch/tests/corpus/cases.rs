@@ -51,8 +51,12 @@ pub(crate) enum Kind {
 pub(crate) enum Form {
     /// Each task has clones of exactly the handles it uses.
     Owned,
-    /// All tasks share one counted struct with all ends, as in Go.
+    /// All tasks share one struct with all ends, as in Go, by a pointer that
+    /// leakwatch counts.
     Shared,
+    /// The same by an `Arc`, which nobody counts: what can be known is known
+    /// in a closed world only.
+    Arc,
     /// The channel stands in a static.
     Static,
 }
@@ -90,7 +94,7 @@ pub(crate) struct Case {
     pub(crate) parks: usize,
 }
 
-const BOTH: &[Form] = &[Form::Owned, Form::Shared];
+const USUAL: &[Form] = &[Form::Owned, Form::Shared, Form::Arc];
 const OWNED: &[Form] = &[Form::Owned];
 const STATIC: &[Form] = &[Form::Static];
 
@@ -114,7 +118,7 @@ const fn case(
         name,
         kind,
         rung,
-        forms: BOTH,
+        forms: USUAL,
         flavours: ALL,
         leaks,
         or: &[],
@@ -282,6 +286,13 @@ pub(crate) const CASES: &[Case] = &[
     case(
         Special,
         "6 weak sender, gone",
+        P1,
+        &[(1, "T: chan receive c")],
+    )
+    .forms(OWNED),
+    case(
+        Special,
+        "6 weak sender, powerless",
         P1,
         &[(1, "T: chan receive c")],
     )

@@ -1,31 +1,232 @@
-//! Known bugs, rebuilt, and what leakwatch says of them.
+//! Known bugs, rebuilt, and what leakwatch says of them: the program prints
+//! the table, then recall and precision, and fails if anything is not as
+//! [`cases`] says.
+//!
+//! ```text
+//! cargo test -p leakwatch --test corpus                 forced orders, few natural runs
+//! CORPUS_NATURAL=100 cargo test -p leakwatch --test corpus
+//! cargo test -p leakwatch --test corpus -- etcd         cases by name
+//! cargo test -p leakwatch --test corpus -- --soak 3600  random runs under load
+//! ```
+//!
+//! Each case has a process to itself: the threads that are left parked end
+//! with it, and disturb no other case.
 
 mod cases;
+mod judge;
+mod kernels;
+mod kernels_context;
+mod run;
+mod small;
+mod soak;
+mod special;
+mod table;
+mod words;
 
-use cases::{CASES, LATER};
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio, exit};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-fn main() {
-    for case in CASES {
-        let of = |leaks: &[(usize, &str)]| {
-            let each = |(times, leak): &(usize, &str)| format!("{times} × {leak}");
-            leaks.iter().map(each).collect::<Vec<_>>().join(", ")
-        };
-        println!(
-            "{:?} {}: {:?}, {:?}, {:?}, twin: {}, parked: {}: {} {:?}",
-            case.kind,
-            case.name,
-            case.rung,
-            case.forms,
-            case.flavours,
-            case.twin,
-            case.parks,
-            of(case.leaks),
-            case.or,
-        );
+use cases::{CASES, Case, Form, Kind, LATER};
+use run::{Me, Setting};
+use table::Row;
+
+/// The variable by which a process knows that it plays one case.
+const CHILD: &str = "CORPUS_CASE";
+
+/// How often each leak is left to happen by itself.
+const NATURAL: &str = "CORPUS_NATURAL";
+
+fn main() -> ExitCode {
+    watch();
+    if let Ok(order) = env::var(soak::CHILD) {
+        soak::shift(&order);
     }
+    if let Ok(number) = env::var(CHILD) {
+        let case = &CASES[number.parse::<usize>().expect("a number")];
+        for row in play(case) {
+            println!("{}", row.line());
+        }
+        // Those who are stuck end with the process.
+        exit(0);
+    }
+    let args: Vec<String> = env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--list") {
+        println!("corpus: test");
+        return ExitCode::SUCCESS;
+    }
+    if let ["--soak", seconds] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return soak::soak(seconds.parse().expect("--soak SECONDS"));
+    }
+    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let is_wanted =
+        |case: &Case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(*w));
+    let chosen: Vec<usize> = (0..CASES.len())
+        .filter(|&at| is_wanted(&CASES[at]))
+        .collect();
+    let rows = all(&chosen);
     let provable = CASES.iter().filter(|case| case.rung.is_provable()).count();
-    println!("{} cases, {provable} of them provable", CASES.len());
+    println!(
+        "\n{} cases, {provable} of them provable; {} played",
+        CASES.len(),
+        chosen.len()
+    );
     for (name, needs) in LATER {
         println!("later: {name}, which needs {needs}");
+    }
+    table::sums(&rows);
+    let lenient = judge::is_lenient();
+    let wrong = |row: &&Row| !(row.is_right() || lenient && row.only_misses());
+    let wrong = rows.iter().filter(wrong).count();
+    if wrong > 0 {
+        println!("\n{wrong} runs are not as they should be");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Plays cases, several at a time, and prints each in its turn.
+fn all(chosen: &[usize]) -> Vec<Row> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new((0, vec![None; chosen.len()], Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&number) = chosen.get(at) else { break };
+                    let rows = in_a_process(number);
+                    let mut done = done.lock().expect("nobody panics with it");
+                    let (printed, waiting, all) = &mut *done;
+                    waiting[at] = Some(rows);
+                    while let Some(rows) = waiting.get_mut(*printed).and_then(Option::take) {
+                        table::print(&CASES[chosen[*printed]], &rows);
+                        all.extend(rows);
+                        *printed += 1;
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().expect("nobody panicked with it").2
+}
+
+fn in_a_process(number: usize) -> Vec<Row> {
+    let me = env::current_exe().expect("it has a path");
+    let child = Command::new(me)
+        .env(CHILD, number.to_string())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let rows: Vec<Row> = lines
+        .map(|line| line.expect("it can be read"))
+        .filter_map(|line| Row::parse(&line))
+        .collect();
+    let end = child.wait().expect("it ends");
+    assert!(end.success(), "{}: {end}", CASES[number].name);
+    rows
+}
+
+fn watch() {
+    let mut options = leakwatch::Options::default();
+    // Where somebody waits is known by the line; stacks take time.
+    options.max_stacks = 0;
+    leakwatch::install_with(options).expect("nobody else watches");
+}
+
+/// All runs of a case.
+fn play(case: &Case) -> Vec<Row> {
+    let stage = stage(case.name);
+    let natural = env::var(NATURAL)
+        .ok()
+        .and_then(|many| many.parse().ok())
+        .unwrap_or(2);
+    let natural = match case.kind {
+        Kind::Kernel | Kind::Micro | Kind::Pattern if case.rung.is_provable() => natural,
+        _ => 0,
+    };
+    let mut rows = Vec::new();
+    for &form in case.forms {
+        for &flavour in case.flavours {
+            let mut play = |fixed, forced| {
+                let setting = Setting {
+                    form,
+                    flavour,
+                    forced,
+                    fixed,
+                    closed: false,
+                };
+                let outcome = judge::play(case, stage, setting);
+                rows.push(Row::new(case, setting, &outcome));
+            };
+            play(false, true);
+            if case.twin {
+                play(true, true);
+            }
+            if form != Form::Arc {
+                (0..natural).for_each(|_| play(false, false));
+            }
+        }
+    }
+    rows
+}
+
+/// What a case does.
+fn stage(name: &str) -> fn(&Me) {
+    match name {
+        "cockroach/2448" => kernels::cockroach_2448,
+        "cockroach/24808" => kernels::cockroach_24808,
+        "cockroach/35073" => kernels::cockroach_35073,
+        "etcd/6857" => kernels::etcd_6857,
+        "grpc/660" => kernels::grpc_660,
+        "grpc/660 (rounds)" => kernels::grpc_660_rounds,
+        "grpc/1275" => kernels::grpc_1275,
+        "kubernetes/38669" => kernels::kubernetes_38669,
+        "moby/4395" => kernels::moby_4395,
+        "syncthing/5795" => kernels::syncthing_5795,
+        "cockroach/10790" => kernels_context::cockroach_10790,
+        "cockroach/13197" => kernels_context::cockroach_13197,
+        "istio/18454" => kernels_context::istio_18454,
+        "kubernetes/25331" => kernels_context::kubernetes_25331,
+        "NilRecv" => small::nil_recv,
+        "NilSend" => small::nil_send,
+        "SelectNoCases" => small::select_no_cases,
+        "ChanRecv" => small::chan_recv,
+        "ChanSend" => small::chan_send,
+        "Select" => small::select,
+        "NoLeakGlobal" => small::no_leak_global,
+        "NoCloseRange (0)" => small::no_close_range_0,
+        "NoCloseRange (3)" => small::no_close_range_3,
+        "DoubleSend" => small::double_send,
+        "EarlyReturn" => small::early_return,
+        "Timeout (100)" => small::timeout,
+        "looping timer" => small::looping_timer,
+        "1 wrong-capability holder" => special::wrong_capability,
+        "2 idle holder" => special::idle_holder,
+        "3 forgotten sender" => special::forgotten,
+        "4 static sender" => special::static_sender,
+        "4 static receiver" => special::static_receiver,
+        "5 sender in a message, dead" => special::message_dead,
+        "5 sender in a message, live" => special::message_live,
+        "6 weak sender" => special::weak_sender,
+        "6 weak sender, gone" => special::weak_sender_gone,
+        "6 weak sender, powerless" => special::weak_sender_powerless,
+        "7 pending after" => special::pending_after,
+        "7 pending deadline" => special::pending_deadline,
+        "7 stopped timer" => special::stopped_timer,
+        "8 futurelock" => special::futurelock,
+        "9 cancelled future" => special::cancelled_future,
+        "10 holder in a foreign lock" => special::foreign_lock,
+        "11 runtime shut down" => special::runtime_shut_down,
+        "12 raw handle" => special::raw_handle,
+        "cockroach/2448 (stop held)" => kernels::cockroach_2448_held,
+        "grpc/1275 (before the timer)" => kernels::grpc_1275_before,
+        "daisy chain (100)" => special::daisy_chain,
+        "poller" => special::poller,
+        other => unreachable!("{other} is listed and not built"),
     }
 }
