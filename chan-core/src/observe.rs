@@ -228,9 +228,18 @@ pub enum WaitReason {
     CloseNil,
 }
 
-impl fmt::Display for WaitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl WaitReason {
+    /// Go's words.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chan_core::observe::WaitReason;
+    ///
+    /// assert_eq!(WaitReason::SelectNoCases.words(), "select (no cases)");
+    /// ```
+    pub fn words(self) -> &'static str {
+        match self {
             WaitReason::Receive => "chan receive",
             WaitReason::Send => "chan send",
             WaitReason::Select => "select",
@@ -239,7 +248,13 @@ impl fmt::Display for WaitReason {
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::Close => "chan close",
             WaitReason::CloseNil => "chan close (nil chan)",
-        })
+        }
+    }
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }
 

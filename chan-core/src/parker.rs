@@ -20,12 +20,12 @@
 //! P5  A watcher that asks a task for its stack takes the waker and wakes it:
 //!     the poll puts it back. A winner that finds no waker owes no wake, since
 //!     a poll that sees the outcome is under way. Of a select the watcher holds
-//!     one channel's lock and the winner perhaps another's, so it passes
-//!     through `ASKED`, and finds the party claimed or is waited for.
+//!     one channel's lock and the winner perhaps another's, so the watcher
+//!     claims the party meanwhile, as [`ASKED`], and gives it back; a winner
+//!     waits for that.
 //!
 //! States of `state`: `WAITING` → `PARKED` (the owner, when it gives up
-//! looking) → `DONE` (the winner); or `WAITING` → `DONE`. Of a task also
-//! `WAITING` → `ASKED` → `WAITING` (the watcher).
+//! looking) → `DONE` (the winner); or `WAITING` → `DONE`.
 //!
 //! Atomics:
 //! - `state`: the owner's store of `PARKED` (Release) publishes its thread
@@ -34,10 +34,9 @@
 //!   (Acquire) in [`Party::is_done`]. Models: `park_meets_unpark`,
 //!   `close_meets_park`, `timeout_meets_hand_off`.
 //! - `winner`: decides only; what it protects is published by `state`. Model:
-//!   `two_channels_claim_one_select`. The watcher, which has set
-//!   `ASKED`, swaps null for null (Release): either it finds the claim and
-//!   leaves, or the claim (Acquire) comes after that and sees `ASKED` (P5).
-//!   Model: `stack_request_meets_claim_of_a_select`.
+//!   `two_channels_claim_one_select`. A watcher that gives it back
+//!   (Release) hands the waker's place to the next winner (Acquire). Model:
+//!   `stack_request_meets_claim_of_a_select`.
 //! - `since`, written by the owner, read by a watcher: a number by itself,
 //!   Relaxed.
 //! - `ticket`: the watcher's store (Release) to the owner's swap (Acquire);
@@ -62,8 +61,9 @@ use crate::watch::{self, TaskId};
 const WAITING: u32 = 0;
 const PARKED: u32 = 1;
 const DONE: u32 = 2;
-/// Of a task: a watcher takes the waker, for a few instructions.
-const ASKED: u32 = 3;
+
+/// Who wins a party while a watcher takes its waker: no waiter is there.
+const ASKED: *mut Waiter = ptr::without_provenance_mut(1);
 
 /// See the head of this file.
 pub(crate) struct Party {
@@ -274,22 +274,20 @@ impl Party {
 
     #[inline]
     fn claim_of_several(&self, waiter: NonNull<Waiter>) -> bool {
-        // Acquire pairs with the swap in `request_stack`, P5.
-        let claimed = self
-            .winner
-            .compare_exchange(
+        loop {
+            // Acquire pairs with the store in `request_stack`.
+            let claimed = self.winner.compare_exchange(
                 ptr::null_mut(),
                 waiter.as_ptr(),
                 Ordering::Acquire,
                 Ordering::Relaxed,
-            )
-            .is_ok();
-        // A watcher is in there for a few instructions. Acquire: what it did
-        // to the waker.
-        while claimed && self.state.load(Ordering::Acquire) == ASKED {
-            thread::yield_now();
+            );
+            match claimed {
+                // A watcher is there for a few instructions. P5.
+                Err(ASKED) => thread::yield_now(),
+                claimed => return claimed.is_ok(),
+            }
         }
-        claimed
     }
 
     /// Whether somebody has won it. A select that another channel is about to
@@ -314,28 +312,24 @@ impl Party {
             self.ticket.store(ticket, Ordering::Release);
             return Some(Wake::Thread(handle));
         };
-        // Acquire: the waker, after another watcher. On failure the wait is
-        // over, or that watcher is still there.
-        let asked =
-            self.state
-                .compare_exchange(WAITING, ASKED, Ordering::Acquire, Ordering::Relaxed);
-        asked.ok()?;
-        // Release: `ASKED`, to whoever claims after this. P5.
-        let unclaimed = self.winner.compare_exchange(
-            ptr::null_mut(),
-            ptr::null_mut(),
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
-        let mut waker = None;
-        if unclaimed.is_ok() {
-            self.ticket.store(ticket, Ordering::Release);
-            // SAFETY: nobody has claimed it, or whoever does waits for us; the
-            // owner needs the lock that the caller holds.
-            waker = unsafe { cell.with_mut(Option::take) };
+        if self.is_done() {
+            return None;
         }
-        // Release: what was done to the cell, to the next who reaches it.
-        self.state.store(WAITING, Ordering::Release);
+        // With one case the lock that the caller holds decides alone. Acquire:
+        // the waker's place, after another watcher.
+        if self.cases > 1 {
+            self.winner
+                .compare_exchange(ptr::null_mut(), ASKED, Ordering::Acquire, Ordering::Relaxed)
+                .ok()?;
+        }
+        self.ticket.store(ticket, Ordering::Release);
+        // SAFETY: nobody has won it, and nobody can now; the owner needs the
+        // lock that the caller holds.
+        let waker = unsafe { cell.with_mut(Option::take) };
+        if self.cases > 1 {
+            // Release: the waker's place, to the winner.
+            self.winner.store(ptr::null_mut(), Ordering::Release);
+        }
         waker.map(Wake::Task)
     }
 

@@ -1,14 +1,14 @@
 //! How a wait ends: lock, parker, select.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use loom::cell::UnsafeCell;
 use loom::thread;
 
-use super::{Told, Traced, birth, block_on, model, number, pair, traced};
+use super::{Told, Traced, birth, counting, model, number, pair, traced};
 use crate::Chan;
 use crate::blocking::Stop;
 use crate::case::{RecvArm, SendArm};
@@ -221,7 +221,8 @@ fn one_look_at_two_channels() {
 }
 
 /// Parker, P5: a task that waits on two channels is asked for its stack through
-/// one of them while it is sent a value through the other.
+/// one of them while it is sent a value through the other. One of the two wakes
+/// it, and the poll sees the value.
 #[test]
 fn stack_request_meets_claim_of_a_select() {
     model(|| {
@@ -233,29 +234,30 @@ fn stack_request_meets_claim_of_a_select() {
             &Chan::from_handle(watched.clone()),
             &Chan::from_handle(other),
         );
+        let (woken, waker) = counting();
+        let cases = End.and(RecvArm::arm(a)).and(RecvArm::arm(b));
+        let mut waiting = Box::pin(Selection::<_, 2>::new(cases, 2, false));
+        let mut context = Context::from_waker(&waker);
+        assert!(waiting.as_mut().poll(&mut context, |_| 0).is_pending());
         let sender = {
             let b = b.clone();
             thread::spawn(move || b.send(traced(2)))
         };
-        let watcher = {
-            thread::spawn(move || {
-                let guard = watched.chan().header().lock();
-                let waiter = guard.recvq.iter().next();
-                // SAFETY: linked, and its channel locked.
-                let wake =
-                    waiter.and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(1));
-                drop(guard);
-                drop(watched);
-                if let Some(wake) = wake {
-                    wake.fire();
-                }
-            })
+        let wake = {
+            let guard = watched.chan().header().lock();
+            let waiter = guard.recvq.iter().next();
+            // SAFETY: linked, and its channel locked.
+            waiter.and_then(|waiter| unsafe { waiter.party().as_ref() }.request_stack(1))
         };
-        let cases = End.and(RecvArm::arm(a)).and(RecvArm::arm(b));
-        let mut waiting = pin!(Selection::<_, 2>::new(cases, 2, false));
-        let won = block_on(pin!(poll_fn(|cx| waiting.as_mut().poll(cx, |_| 0))));
-        assert!(matches!(won, Won::This(value) if number(value) == Some(2)));
+        if let Some(wake) = wake {
+            wake.fire();
+        }
         sender.join().unwrap();
-        watcher.join().unwrap();
+        assert!(woken.0.load(Ordering::Relaxed) > 0, "somebody wakes it");
+        let won = waiting.as_mut().poll(&mut context, |_| 0);
+        let Poll::Ready(Won::This(value)) = won else {
+            unreachable!("it was sent, and nobody sends on the other")
+        };
+        assert_eq!(number(value), Some(2));
     });
 }
