@@ -26,7 +26,8 @@
 //! Operations that do not park never meet leakwatch. A park stores the line
 //! it came from and a coarse time, whether or not somebody watches. Stacks
 //! are taken when a report is: each parked thread is woken, walks its own
-//! stack and parks again, keeping its place in the queue.
+//! stack and parks again, keeping its place in the queue; each waiting future
+//! is woken, shows the stack of its poll, and waits on.
 //!
 //! # What it can know
 //!
@@ -39,58 +40,37 @@
 
 #![forbid(unsafe_code)]
 
+mod events;
 mod evidence;
 pub mod export;
 mod held;
+mod history;
 mod ledger;
 mod life;
+mod options;
 mod registry;
 pub mod report;
+mod sentinel;
 mod shared;
 mod snapshot;
 mod spawn;
 mod stack;
 mod survey;
+mod suspect;
 mod task;
+pub mod test;
 
 use std::fmt;
-use std::time::Duration;
 
 pub use held::{At, Capture, Handle, Held, HeldIter, InTask, OnThread, Own, Residence, local};
+pub use leakwatch_macros::test;
+pub use options::{Allow, Limits, Options};
 pub use report::Report;
 pub use shared::{Keeper, Kept, Shared};
 pub use task::{Entered, Task, Tracked};
 
 /// Where this crate's sources lie; stacks leave their frames out.
 const SOURCE: &str = file!();
-
-/// How leakwatch looks; see [`install_with`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// How long after its context was cancelled a parked task is called
-    /// [`Outlived`](report::Evidence::Outlived). One second.
-    pub grace: Duration,
-    /// How many threads are asked for their stacks in one report, those with
-    /// findings first. 1,000.
-    pub max_stacks: usize,
-    /// How long a report waits for the stacks it asked for. 250 ms.
-    pub stack_patience: Duration,
-    /// How many different misuses are remembered; the rest is only counted.
-    /// 256.
-    pub max_events: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            grace: Duration::from_secs(1),
-            max_stacks: 1_000,
-            stack_patience: Duration::from_millis(250),
-            max_events: 256,
-        }
-    }
-}
 
 /// Something watches this process already; there can be one watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +103,7 @@ pub fn install() -> Result<(), AlreadyInstalled> {
 ///
 /// [`AlreadyInstalled`].
 pub fn install_with(options: Options) -> Result<(), AlreadyInstalled> {
-    registry::install(options)
+    events::install(options)
 }
 
 /// Looks at every channel and says what there is to say.
@@ -132,7 +112,7 @@ pub fn install_with(options: Options) -> Result<(), AlreadyInstalled> {
 /// did not move in between is reported. Without [`install`] the report has no
 /// stacks and does not know who orphaned a channel.
 pub fn snapshot() -> Report {
-    survey::survey()
+    survey::survey(&survey::About::Everything)
 }
 
 /// What the macros call. Not for others: nothing here is promised to stay.

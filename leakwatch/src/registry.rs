@@ -1,24 +1,25 @@
 //! The side records: what leakwatch is told while it watches.
 //!
-//! Tasks by number, stacks that were asked for, and misuses. Notes of who
-//! closed or orphaned a channel are kept by the channel itself and die with
-//! it ([`Deed`] is what they are made of).
+//! Tasks by number, and stacks that were asked for. Notes of who closed or
+//! orphaned a channel are kept by the channel itself and die with it ([`Deed`]
+//! is what they are made of).
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
 use chan_core::WeakContext;
-use chan_core::observe::{self, ChannelId, ChannelSnapshot, Misuse, Moment, Note, TaskId, Watcher};
+use chan_core::observe::{self, ChannelId, Note, ScopeId, TaskId};
 use dashmap::DashMap;
 use parking_lot::{Condvar, Mutex};
 
 use crate::life::Life;
+use crate::options::Options;
 use crate::stack::RawStack;
-use crate::{AlreadyInstalled, Options};
 
 /// What is known of a task that was introduced with [`crate::Task`].
 #[derive(Clone)]
@@ -30,6 +31,9 @@ pub(crate) struct TaskRecord {
     pub(crate) site: &'static Location<'static>,
     /// Of a future.
     pub(crate) life: Option<Arc<Life>>,
+    pub(crate) scope: ScopeId,
+    /// It is idle by design.
+    pub(crate) daemon: bool,
 }
 
 /// Who did something to a channel, and when.
@@ -38,15 +42,19 @@ pub(crate) struct Deed {
     pub(crate) task: String,
     pub(crate) at: Instant,
     pub(crate) stack: RawStack,
+    /// Of a close.
+    pub(crate) close: Option<Arc<Close>>,
 }
 
-/// A misuse, with the channel as it was then.
-#[derive(Clone)]
-pub(crate) struct MisuseRecord {
-    pub(crate) misuse: Misuse,
+/// What a close leaves for those who receive after it.
+pub(crate) struct Close {
+    pub(crate) channel: ChannelId,
+    pub(crate) birth: &'static Location<'static>,
     pub(crate) site: &'static Location<'static>,
-    pub(crate) deed: Deed,
-    pub(crate) channel: ChannelSnapshot,
+    /// When a value was last received, in nanoseconds after the close.
+    pub(crate) last_receipt: AtomicU64,
+    /// A value was a ghost, so those behind it are, too.
+    pub(crate) haunted: AtomicBool,
 }
 
 /// Everything leakwatch remembers.
@@ -55,7 +63,6 @@ pub(crate) struct Registry {
     next_task: AtomicU64,
     stacks: Mutex<Stacks>,
     stack_came: Condvar,
-    misuses: Mutex<Misuses>,
 }
 
 /// Stacks that are awaited, and those that came.
@@ -64,12 +71,6 @@ struct Stacks {
     next_ticket: u64,
     awaited: HashMap<u64, Option<RawStack>>,
     missing: usize,
-}
-
-#[derive(Default)]
-struct Misuses {
-    seen: HashMap<(u8, usize, ChannelId), ()>,
-    records: Vec<MisuseRecord>,
 }
 
 /// The registry of this process. Tasks may be introduced before somebody
@@ -81,22 +82,23 @@ pub(crate) fn registry() -> &'static Registry {
         next_task: AtomicU64::new(1),
         stacks: Mutex::default(),
         stack_came: Condvar::new(),
-        misuses: Mutex::default(),
     })
 }
 
 static OPTIONS: OnceLock<Options> = OnceLock::new();
 
 /// The options of the installed watcher, else the defaults.
-pub(crate) fn options() -> Options {
-    OPTIONS.get().cloned().unwrap_or_default()
+pub(crate) fn options() -> &'static Options {
+    static DEFAULT: OnceLock<Options> = OnceLock::new();
+    OPTIONS
+        .get()
+        .unwrap_or_else(|| DEFAULT.get_or_init(Options::default))
 }
 
-pub(crate) fn install(options: Options) -> Result<(), AlreadyInstalled> {
-    observe::install(&Hooks).map_err(|_| AlreadyInstalled)?;
+/// The options that were installed, once.
+pub(crate) fn set_options(options: Options) {
     // Nobody else sets it: there is one successful install.
     let _ = OPTIONS.set(options);
-    Ok(())
 }
 
 impl Registry {
@@ -118,22 +120,25 @@ impl Registry {
 
     // ---- Stacks on request. ----
 
-    /// A ticket for a stack that is about to be asked for.
-    pub(crate) fn expect_stack(&self) -> u64 {
-        let mut stacks = self.stacks.lock();
-        stacks.next_ticket += 1;
-        let ticket = stacks.next_ticket;
-        stacks.awaited.insert(ticket, None);
-        stacks.missing += 1;
-        ticket
+    /// Whether tasks of a scope have not ended.
+    pub(crate) fn has_tasks_of(&self, scope: ScopeId) -> bool {
+        self.tasks.iter().any(|task| task.scope == scope)
     }
 
-    /// The thread moved on before it could be asked.
-    pub(crate) fn expect_no_more(&self, ticket: u64) {
+    /// Tickets for stacks that are about to be asked for.
+    pub(crate) fn expect_stacks(&self, count: usize) -> Range<u64> {
         let mut stacks = self.stacks.lock();
-        if let Some(None) = stacks.awaited.remove(&ticket) {
-            stacks.missing -= 1;
-        }
+        let first = stacks.next_ticket + 1;
+        stacks.next_ticket += count as u64;
+        let tickets = first..first + count as u64;
+        stacks.awaited.extend(tickets.clone().map(|it| (it, None)));
+        stacks.missing += count;
+        tickets
+    }
+
+    /// The task moved on before it could be asked.
+    pub(crate) fn expect_no_more(&self, ticket: u64) {
+        self.take_stack(ticket);
     }
 
     /// Waits until every stack that is awaited has come, or the time is over.
@@ -156,7 +161,7 @@ impl Registry {
         stack
     }
 
-    fn stack_came(&self, ticket: u64, stack: RawStack) {
+    pub(crate) fn stack_came(&self, ticket: u64, stack: RawStack) {
         let mut stacks = self.stacks.lock();
         // Whoever asked may have lost patience.
         if let Some(place @ None) = stacks.awaited.get_mut(&ticket) {
@@ -167,44 +172,15 @@ impl Registry {
             }
         }
     }
-
-    // ---- Misuses. ----
-
-    fn misused(&self, misuse: Misuse, site: &'static Location<'static>, id: ChannelId) {
-        let key = (misuse as u8, std::ptr::from_ref(site) as usize, id);
-        {
-            let mut misuses = self.misuses.lock();
-            // The same again, in a loop perhaps, says nothing new.
-            if misuses.seen.len() >= options().max_events || misuses.seen.insert(key, ()).is_some()
-            {
-                return;
-            }
-        }
-        // The channel as it is now: it may be gone when the report is made.
-        let channels = observe::channels();
-        let Some(channel) = channels.iter().find(|channel| channel.id() == id) else {
-            return;
-        };
-        let record = MisuseRecord {
-            misuse,
-            site,
-            deed: Deed::here_and_now(RawStack::here()),
-            channel: channel.snapshot(),
-        };
-        self.misuses.lock().records.push(record);
-    }
-
-    pub(crate) fn misuses(&self) -> Vec<MisuseRecord> {
-        self.misuses.lock().records.clone()
-    }
 }
 
 impl Deed {
-    fn here_and_now(stack: RawStack) -> Deed {
+    pub(crate) fn here_and_now(stack: RawStack) -> Deed {
         Deed {
             task: name_of_this_task(),
             at: Instant::now(),
             stack,
+            close: None,
         }
     }
 
@@ -232,28 +208,5 @@ pub(crate) fn thread_name(thread: &Thread) -> String {
             let number = number.trim_start_matches("ThreadId(").trim_end_matches(')');
             format!("thread {number}")
         }
-    }
-}
-
-/// What the runtime calls.
-struct Hooks;
-
-impl Watcher for Hooks {
-    fn note(&self, moment: Moment) -> Option<Note> {
-        let stack = match moment {
-            // A drop has no line of its own: only the stack tells.
-            Moment::Orphaned => RawStack::here(),
-            // The line of the close is known, and closing is common.
-            _ => RawStack::default(),
-        };
-        Some(Arc::new(Deed::here_and_now(stack)))
-    }
-
-    fn misuse(&self, misuse: Misuse, site: &'static Location<'static>, channel: ChannelId) {
-        registry().misused(misuse, site, channel);
-    }
-
-    fn stack_requested(&self, ticket: u64) {
-        registry().stack_came(ticket, RawStack::here());
     }
 }

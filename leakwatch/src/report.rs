@@ -5,6 +5,7 @@
 //! ([`crate::export`]) write them down; nothing here reads a channel. Durations
 //! are ages at the moment the report was taken.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +32,28 @@ pub struct Report {
     pub tasks: Vec<ParkedTask>,
     /// How many channels were alive.
     pub channels: usize,
+    /// Whether the built-in sentinel was seen: a leak that leakwatch makes
+    /// itself, and that every look must find. Without it "no findings" would
+    /// mean nothing, and there is a finding that says so.
+    pub sentinel: bool,
+    /// Findings that an allow list kept out of [`Report::findings`].
+    pub allowed: usize,
+    /// What became of what was called [`Evidence::Suspected`] so far.
+    pub suspicions: Suspicions,
+}
+
+/// What became of the suspicions that were raised in this process: how far
+/// [`Evidence::Suspected`] can be believed here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Suspicions {
+    /// Waits that were ever suspected.
+    pub raised: usize,
+    /// Of these, those that went on after all: the suspicion was wrong.
+    pub resumed: usize,
+    /// Of these, those that were proven later.
+    pub proven: usize,
 }
 
 /// Something worth a person's time.
@@ -57,8 +80,12 @@ pub struct Finding {
 pub enum Subject {
     /// A parked task: its [`ParkedTask::id`] in [`Report::tasks`].
     Task(u64),
-    /// Something that happened once and is over.
+    /// Something that happened and is over.
     Event(Box<MisuseEvent>),
+    /// A channel.
+    Channel(Box<ChannelInfo>),
+    /// The watcher itself.
+    Watcher,
 }
 
 /// The evidence of a finding, from the surest to the weakest.
@@ -72,11 +99,30 @@ pub enum Evidence {
     /// This operation can never complete, but it belongs to a future whose
     /// task is not tracked: the task may drop it and go on.
     DeadWait(Proven),
-    /// The context of this task was cancelled a grace ago and it is still
-    /// parked. It may be slow.
-    Outlived,
-    /// An operation that Go answers with a panic.
+    /// It waits to send where nobody can receive any more: the send can never
+    /// succeed. A close, which a handle still allows, would end it with a
+    /// panic or an error.
+    BlockedHandler,
+    /// A thread is parked in an operation in the middle of a future's poll: the
+    /// executor's other tasks wait with it.
+    BlockingInPoll,
+    /// Something that was done to a channel.
     Misuse(Misuse),
+    /// A value was sent in this test, and nobody has received it.
+    Undelivered,
+    /// The future was woken or handed a value a while ago, and nobody polls it.
+    NotPolled,
+    /// The context of this task was cancelled a grace ago, or the test it
+    /// belongs to has ended, and it is still parked. It may be slow.
+    Outlived,
+    /// There are handles that could wake it, but much speaks against them: see
+    /// the reason. It may be wrong; [`Report::suspicions`] counts how often.
+    Suspected,
+    /// It is parked for longer than is usual at its line. It may be idle by
+    /// design.
+    Slow,
+    /// The sentinel was not seen: this report cannot be believed.
+    Blind,
 }
 
 /// Why nobody will come.
@@ -91,7 +137,7 @@ pub enum Proven {
     Orphaned,
 }
 
-/// An operation that Go answers with a panic.
+/// Something that was done to a channel, and should not have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 #[cfg_attr(feature = "json", serde(rename_all = "snake_case"))]
@@ -101,6 +147,17 @@ pub enum Misuse {
     DoubleClose,
     /// `send` on a channel that was closed already.
     SendAfterClose,
+    /// A value was received from a closed channel after it had lain there for a
+    /// while with nobody receiving: it may be taken for news.
+    GhostRead,
+    /// A receive case, or future, of a closed channel was taken again and again
+    /// at one line.
+    ClosedArm,
+    /// A channel was made and closed again and again at the same two lines,
+    /// and nobody else ever had to do with it: its close told nobody.
+    PseudoClose,
+    /// A thread has parked in an operation while it polled a future.
+    BlockingInPoll,
 }
 
 impl fmt::Display for Evidence {
@@ -111,9 +168,19 @@ impl fmt::Display for Evidence {
             Evidence::Proven(Proven::Orphaned) => "Proven::Orphaned",
             Evidence::DeadWait(Proven::Never) => "DeadWait (never)",
             Evidence::DeadWait(Proven::Orphaned) => "DeadWait (orphaned)",
+            Evidence::BlockedHandler => "BlockedHandler",
+            Evidence::BlockingInPoll | Evidence::Misuse(Misuse::BlockingInPoll) => "BlockingInPoll",
+            Evidence::Undelivered => "Undelivered",
+            Evidence::NotPolled => "NotPolled",
             Evidence::Outlived => "Outlived",
+            Evidence::Suspected => "Suspected",
+            Evidence::Slow => "Slow",
+            Evidence::Blind => "Blind",
             Evidence::Misuse(Misuse::DoubleClose) => "DoubleClose",
             Evidence::Misuse(Misuse::SendAfterClose) => "SendAfterClose",
+            Evidence::Misuse(Misuse::GhostRead) => "GhostRead",
+            Evidence::Misuse(Misuse::ClosedArm) => "ClosedArm",
+            Evidence::Misuse(Misuse::PseudoClose) => "PseudoClose",
         })
     }
 }
@@ -125,17 +192,20 @@ impl fmt::Display for Evidence {
 pub struct MisuseEvent {
     /// Which misuse.
     pub misuse: Misuse,
-    /// Who did it: a thread's or a tracked task's name.
+    /// Who did it first: a thread's or a tracked task's name.
     pub task: String,
-    /// The line that did it.
-    pub site: Site,
-    /// The stack that did it.
+    /// The line that did it, where one is known.
+    pub site: Option<Site>,
+    /// The stack that did it first.
     pub stack: Vec<Frame>,
-    /// How long ago.
+    /// How long ago it was first done.
     #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
     pub ago: Duration,
-    /// The channel; [`ChannelInfo::closed`] has the other line.
-    pub channel: ChannelInfo,
+    /// How often it was done.
+    pub count: u64,
+    /// The channel as it was then, if it is known; [`ChannelInfo::closed`] has
+    /// the other line.
+    pub channel: Option<ChannelInfo>,
 }
 
 /// A thread or a future that waits in a channel operation.
@@ -152,15 +222,16 @@ pub struct ParkedTask {
     pub kind: TaskKind,
     /// What it waits for, in Go's words: `chan receive`, `chan send`,
     /// `select`, `chan receive (nil chan)`, `select (no cases)` …
-    pub operation: String,
+    pub operation: Cow<'static, str>,
     /// How long it has been parked. A clock of about four milliseconds is
     /// used, so a fresh wait may say zero.
     #[cfg_attr(feature = "json", serde(serialize_with = "opt_seconds"))]
     pub age: Option<Duration>,
     /// The line that waits.
     pub site: Site,
-    /// The stack of a thread, innermost first, without our own frames; empty
-    /// if it moved on or did not answer in time. A future has its line alone.
+    /// The stack of a thread, or of the poll of a future, innermost first,
+    /// without our own frames; empty if it moved on, did not answer in time, or
+    /// was not asked.
     pub stack: Vec<Frame>,
     /// It gives up by itself at a deadline.
     pub has_deadline: bool,
@@ -220,9 +291,9 @@ pub struct ChannelInfo {
     /// Unique in the process for its life.
     pub id: u64,
     /// The name it was built with.
-    pub name: Option<String>,
+    pub name: Option<Cow<'static, str>>,
     /// The element's type.
-    pub element: String,
+    pub element: Cow<'static, str>,
     /// The line that made it.
     pub birth: Site,
     /// 0 for an unbuffered channel, none for an unbounded one.
@@ -285,7 +356,7 @@ pub struct ContextInfo {
 #[cfg_attr(feature = "json", derive(serde::Serialize))]
 pub struct Site {
     /// As the compiler was given it.
-    pub file: String,
+    pub file: Cow<'static, str>,
     /// From 1.
     pub line: u32,
     /// From 1; 0 where only the line is known.

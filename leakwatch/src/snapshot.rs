@@ -5,16 +5,16 @@
 //! [`Look::unmoved`] says whether a party still waits in the very same waits.
 //! A wait that is there in two looks was there all the time between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chan_core::observe::{
-    self, Channel, ChannelId, ChannelSnapshot, PartyId, Wait, WaitId, WaitState, Who,
-};
+use chan_core::observe::{self, Channel, ChannelSnapshot, PartyId, Wait, WaitId, WaitState, Who};
 
 /// The channels alive and the parties parked on them.
 pub(crate) struct Look {
     pub(crate) channels: Vec<(Channel, ChannelSnapshot)>,
     pub(crate) parties: Vec<Party>,
+    /// Futures whose wait is over, and that have not been polled since.
+    pub(crate) unpolled: Vec<Party>,
 }
 
 /// A thread or a future that is parked.
@@ -43,16 +43,32 @@ impl Look {
                 (channel, snapshot)
             })
             .collect();
-        let mut cases: HashMap<PartyId, Vec<Case>> = HashMap::new();
+        let mut looked = Look {
+            channels,
+            parties: Vec::new(),
+            unpolled: Vec::new(),
+        };
+        looked.gather();
+        looked
+    }
+
+    /// Finds the parties behind the waits.
+    fn gather(&mut self) {
+        let mut selects: HashMap<PartyId, Vec<Case>> = HashMap::new();
+        let (parties, unpolled) = (&mut self.parties, &mut self.unpolled);
         let mut add = |wait: Wait, channel| {
-            if is_parked(&wait) {
-                cases
-                    .entry(wait.party)
-                    .or_default()
-                    .push(Case { wait, channel });
+            if !is_parked(&wait) {
+                if wait.state != WaitState::Queued {
+                    unpolled.push(Party::new(vec![Case { wait, channel }]));
+                }
+            } else if wait.cases > 1 {
+                let cases = selects.entry(wait.party).or_default();
+                cases.push(Case { wait, channel });
+            } else {
+                parties.push(Party::new(vec![Case { wait, channel }]));
             }
         };
-        for (place, (_, snapshot)) in channels.iter().enumerate() {
+        for (place, (_, snapshot)) in self.channels.iter().enumerate() {
             for wait in &snapshot.waits {
                 add(wait.clone(), Some(place));
             }
@@ -60,8 +76,7 @@ impl Look {
         for wait in observe::nil_waits() {
             add(wait, None);
         }
-        let parties = cases.into_values().map(Party::new).collect();
-        Look { channels, parties }
+        parties.extend(selects.into_values().map(Party::new));
     }
 
     /// The snapshot of a case's channel; none for nil.
@@ -71,17 +86,18 @@ impl Look {
 
     /// Looks again at the channels of some parties.
     pub(crate) fn again<'p>(&self, parties: impl Iterator<Item = &'p Party>) -> Again {
+        let mut looked = HashSet::new();
         let mut waits = HashMap::new();
         for place in parties.flat_map(|party| party.cases.iter().map(|case| case.channel)) {
-            let id = place.map(|place| self.channels[place].1.id);
-            waits.entry(id).or_insert_with(|| {
-                let now = match place {
-                    Some(place) => self.channels[place].0.snapshot().waits,
-                    None => observe::nil_waits(),
-                };
-                let parked = now.into_iter().filter(is_parked);
-                parked.map(|wait| (wait.id, wait.party)).collect()
-            });
+            if !looked.insert(place) {
+                continue;
+            }
+            let now = match place {
+                Some(place) => self.channels[place].0.snapshot().waits,
+                None => observe::nil_waits(),
+            };
+            let parked = now.into_iter().filter(is_parked);
+            waits.extend(parked.map(|wait| ((place, wait.id), wait.party)));
         }
         Again { waits }
     }
@@ -89,19 +105,16 @@ impl Look {
     /// Whether a party waits in the same waits as before.
     pub(crate) fn unmoved(&self, party: &Party, again: &Again) -> bool {
         party.cases.iter().all(|case| {
-            let id = self.channel(case).map(|channel| channel.id);
-            let now = again
-                .waits
-                .get(&id)
-                .and_then(|waits| waits.get(&case.wait.id));
+            let now = again.waits.get(&(case.channel, case.wait.id));
             now == Some(&case.wait.party)
         })
     }
 }
 
-/// The waits of some channels at a second look.
+/// The waits of some channels at a second look: by the place of the channel
+/// in [`Look::channels`].
 pub(crate) struct Again {
-    waits: HashMap<Option<ChannelId>, HashMap<WaitId, PartyId>>,
+    waits: HashMap<(Option<usize>, WaitId), PartyId>,
 }
 
 impl Party {

@@ -32,6 +32,12 @@ impl RawStack {
         RawStack(addresses.into())
     }
 
+    /// The same for the same stack.
+    pub(crate) fn hash(&self) -> usize {
+        let mix = |hash: usize, ip: &usize| (hash ^ ip).wrapping_mul(0x0100_0000_01b3_usize);
+        self.0.iter().fold(0x9ce4_8422_2325, mix)
+    }
+
     /// Names for the frames, less those of the channel and of the runtime
     /// around the thread.
     pub(crate) fn resolve(&self) -> Vec<Frame> {

@@ -1,58 +1,78 @@
 //! A report from beginning to end: look, judge, look again, ask for stacks,
 //! and write it down.
 
-use std::panic::Location;
 use std::process;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use chan_core::observe::{self, ChannelSnapshot, Direction as Way, Misuse as CoreMisuse, Who};
+use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, WaitState, Who};
 
+use crate::events;
 use crate::evidence::{self, Verdict};
-use crate::registry::{Deed, MisuseRecord, TaskRecord, options, registry, thread_name};
-use crate::report::{
-    ChannelInfo, ContextInfo, Deed as ReportedDeed, Direction, Evidence, Finding, Misuse,
-    MisuseEvent, ParkedTask, Proven, Report, SCHEMA, Site, Subject, TaskKind, WaitCase,
-};
+use crate::history::{self, History, history};
+use crate::options::Allow;
+use crate::registry::{TaskRecord, options, registry};
+use crate::report::{Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
 use crate::snapshot::{Look, Party};
+use crate::stack::RawStack;
+use crate::{sentinel, suspect};
+
+mod describe;
+mod findings;
+
+use describe::{parked_task, site};
+use findings::{Fingerprint, finding, finding_of_event, finding_of_task, undelivered};
+
+/// What a report is about.
+pub(crate) enum About<'a> {
+    /// The whole process.
+    Everything,
+    /// What was born in a scope.
+    Scope {
+        scope: ScopeId,
+        /// Also this task, wherever it waits.
+        task: Option<TaskId>,
+        /// The scope has ended, so whoever still waits in it has outlived it.
+        ended: bool,
+        allowed: &'a [Allow],
+        stacks: bool,
+    },
+}
+
+/// A party with what is said of it.
+struct Judged {
+    party: Party,
+    verdict: Option<Verdict>,
+    record: Option<TaskRecord>,
+    stack: Option<RawStack>,
+}
 
 /// Makes a report.
-pub(crate) fn survey() -> Report {
-    let look = Look::around();
-    let verdicts = judge_twice(&look);
-    let tickets = ask_for_stacks(&look, &verdicts);
+pub(crate) fn survey(about: &About<'_>) -> Report {
     let now = Instant::now();
-    let mut tasks = Vec::with_capacity(look.parties.len());
-    let mut findings = Vec::new();
-    let parties = look.parties.iter().zip(verdicts).zip(tickets);
-    for ((party, verdict), ticket) in parties {
-        let stack = ticket.and_then(|ticket| registry().take_stack(ticket));
-        let record = registry().task(party.wait.task);
-        let mut task = parked_task(&look, party, record.as_ref(), now);
-        task.stack = stack.map(|stack| stack.resolve()).unwrap_or_default();
-        let verdict = verdict.or_else(|| outlived(&task));
-        task.evidence = verdict.as_ref().map(|verdict| verdict.evidence);
-        tasks.push((task, verdict));
-    }
+    let guarded_by = sentinel::plant();
+    let mut look = Look::around();
+    let proofs = judge_twice(&look);
+    let (mut all, sentinel) = judge_all(&mut look, proofs, guarded_by, about, now);
+    all.retain(|judged| about.is_about(&look, judged));
+    take_stacks(&look, &mut all, about);
+    let mut writer = Writer::new(about);
+    let mut tasks: Vec<_> = all
+        .into_iter()
+        .map(|judged| writer.task(&look, judged, now))
+        .collect();
     // The longest parked first; a report of the same state reads the same.
     tasks.sort_by(|(one, _), (other, _)| {
-        let key = |task: &ParkedTask| (task.site.clone(), task.name.clone());
-        other
-            .age
-            .cmp(&one.age)
-            .then_with(|| key(one).cmp(&key(other)))
+        let by_place = || (&one.site, &one.name).cmp(&(&other.site, &other.name));
+        other.age.cmp(&one.age).then_with(by_place)
     });
     for (number, (task, verdict)) in tasks.iter_mut().enumerate() {
         task.id = number as u64 + 1;
         if let Some(verdict) = verdict.take() {
-            findings.push(finding_of_task(task, verdict));
+            writer.findings.push(finding_of_task(task, verdict));
         }
     }
-    findings.extend(
-        registry()
-            .misuses()
-            .iter()
-            .map(|record| finding_of_misuse(record, now)),
-    );
+    writer.others(&look, sentinel, now);
+    let mut findings = writer.findings;
     // Stable: among equals the longest parked stays first.
     findings.sort_by_key(|finding| finding.evidence);
     Report {
@@ -61,7 +81,14 @@ pub(crate) fn survey() -> Report {
         pid: process::id(),
         findings,
         tasks: tasks.into_iter().map(|(task, _)| task).collect(),
-        channels: look.channels.len(),
+        // The sentinel's is not counted.
+        channels: look.channels.len().saturating_sub(1),
+        sentinel,
+        allowed: writer.allowed,
+        suspicions: history()
+            .as_ref()
+            .map(|it| it.suspicions)
+            .unwrap_or_default(),
     }
 }
 
@@ -83,227 +110,291 @@ fn judge_twice(look: &Look) -> Vec<Option<Verdict>> {
         .collect()
 }
 
-/// Asks the parked threads for their stacks, those with findings first, and
-/// waits for them: a ticket for each party that was asked.
-fn ask_for_stacks(look: &Look, verdicts: &[Option<Verdict>]) -> Vec<Option<u64>> {
+/// Everybody with a verdict, if there is one; the sentinel is left out, and
+/// whether it was found is said.
+fn judge_all(
+    look: &mut Look,
+    proofs: Vec<Option<Verdict>>,
+    guarded_by: ChannelId,
+    about: &About<'_>,
+    now: Instant,
+) -> (Vec<Judged>, bool) {
     let options = options();
-    let mut order: Vec<usize> = (0..look.parties.len())
-        .filter(|&place| matches!(look.parties[place].wait.who, Who::Thread(_)))
-        .collect();
-    order.sort_by_key(|&place| verdicts[place].is_none());
-    let mut tickets = vec![None; look.parties.len()];
-    for place in order.into_iter().take(options.max_stacks) {
-        let case = &look.parties[place].cases[0];
-        let ticket = registry().expect_stack();
-        let asked = match case.channel {
-            Some(channel) => look.channels[channel].0.request_stack(case.wait.id, ticket),
-            None => observe::request_nil_stack(case.wait.id, ticket),
+    let mut history = history();
+    let history = history.get_or_insert_default();
+    history.learn(look, options, now);
+    let parties = std::mem::take(&mut look.parties);
+    let unpolled = std::mem::take(&mut look.unpolled);
+    let mut sentinel = false;
+    let mut all = Vec::with_capacity(parties.len());
+    for (party, proof) in parties.into_iter().zip(proofs) {
+        let key = history::key(look, &party);
+        if key.0 == Some(guarded_by) {
+            sentinel = proof.is_some();
+            continue;
+        }
+        if proof.is_some() {
+            history.prove(key);
+        }
+        let record = registry().task(party.wait.task);
+        let daemon = record.as_ref().is_some_and(|record| record.daemon);
+        let verdict = proof
+            .or_else(|| suspect::blocked_handler(look, &party))
+            .or_else(|| {
+                if daemon {
+                    None
+                } else {
+                    doubt(look, &party, record.as_ref(), history, now)
+                }
+            });
+        all.push(Judged {
+            stack: history.stack(key),
+            party,
+            verdict,
+            record,
+        });
+    }
+    for party in unpolled {
+        let holds_value = party.wait.state == WaitState::Done { holds_value: true };
+        let alone = history.unpolled(look, &party, now);
+        let patience = match about {
+            // Nobody is left who would poll it.
+            About::Scope { ended: true, .. } if holds_value => Duration::ZERO,
+            _ => options.limits_at(&site(party.wait.site)).not_polled_after,
         };
-        if asked {
-            tickets[place] = Some(ticket);
-        } else {
-            registry().expect_no_more(ticket);
+        if let Some(verdict) = suspect::not_polled(holds_value, alone, patience) {
+            all.push(Judged {
+                record: registry().task(party.wait.task),
+                party,
+                verdict: Some(verdict),
+                stack: None,
+            });
         }
     }
-    registry().await_stacks(Instant::now() + options.stack_patience);
-    tickets
+    (all, sentinel)
 }
 
-fn parked_task(
+/// What is said of a party that is not idle by design and of which nothing is
+/// known for sure.
+fn doubt(
     look: &Look,
     party: &Party,
     record: Option<&TaskRecord>,
+    history: &mut History,
     now: Instant,
-) -> ParkedTask {
-    let wait = &party.wait;
-    let (kind, described) = match &wait.who {
-        Who::Thread(thread) => (TaskKind::Thread, thread_name(thread)),
-        _ => (TaskKind::Future, "future".to_owned()),
+) -> Option<Verdict> {
+    if let Some(verdict) = outlived(party, record) {
+        return Some(verdict);
+    }
+    let options = options();
+    // Most lines have no limits of their own.
+    let limits = if options.lines.is_empty() {
+        &options.limits
+    } else {
+        options.limits_at(&site(party.wait.site))
     };
-    let cases = party.cases.iter().map(|case| WaitCase {
-        index: case.wait.case,
-        direction: match case.wait.direction {
-            Way::Recv => Direction::Receive,
-            Way::Send => Direction::Send,
-            Way::Close => Direction::Close,
-        },
-        site: site(case.wait.site),
-        channel: look.channel(case).map(|channel| channel_info(channel, now)),
-    });
-    ParkedTask {
-        id: 0,
-        name: record.map_or(described, |record| record.name.to_string()),
-        kind,
-        operation: wait.reason.to_string(),
-        age: wait.age,
-        site: site(wait.site),
-        stack: Vec::new(),
-        has_deadline: wait.has_deadline,
-        // A select without cases is listed as one wait on nil.
-        cases: cases.take(wait.cases).collect(),
-        context: record.and_then(context_info),
-        evidence: None,
+    let verdict = suspect::unusual(look, party, history, limits, now)?;
+    if verdict.evidence == Evidence::Suspected {
+        history.suspect(history::key(look, party));
+    }
+    Some(verdict)
+}
+
+impl About<'_> {
+    fn is_about(&self, look: &Look, judged: &Judged) -> bool {
+        let About::Scope { scope, task, .. } = self else {
+            return true;
+        };
+        let cases = judged.party.cases.iter();
+        let mut channels = cases.filter_map(|case| look.channel(case));
+        *task == Some(judged.party.wait.task)
+            || judged.record.as_ref().is_some_and(|it| it.scope == *scope)
+            || channels.any(|channel| channel.scope == *scope)
     }
 }
 
-fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelInfo {
-    let orphaning = channel
-        .receivers_orphaned
-        .as_ref()
-        .or(channel.senders_orphaned.as_ref());
-    let closing = channel.close_note.as_ref().and_then(Deed::of);
-    let closed = channel.closed.then(|| {
-        let mut deed = closing.map_or_else(ReportedDeed::default, |deed| reported(deed, now));
-        deed.site = channel.closed_at.map(site);
-        deed
-    });
-    ChannelInfo {
-        id: channel.id.get(),
-        name: channel.name.as_deref().map(str::to_owned),
-        element: channel.element.to_owned(),
-        birth: site(channel.birth),
-        capacity: channel.capacity,
-        len: channel.len,
-        permits: channel.permits,
-        senders: channel.handles.send,
-        receivers: channel.handles.recv,
-        closers: channel.handles.close,
-        sent: channel.sent,
-        received: channel.received,
-        closed,
-        orphaned: orphaning.and_then(Deed::of).map(|deed| reported(deed, now)),
+/// Asks for the stacks that are not known, of those with findings first, and
+/// waits for them.
+fn take_stacks(look: &Look, all: &mut [Judged], about: &About<'_>) {
+    let options = options();
+    if matches!(about, About::Scope { stacks: false, .. }) {
+        return;
+    }
+    let mut order: Vec<usize> = (0..all.len())
+        .filter(|&place| {
+            let judged = &all[place];
+            let can = match judged.party.wait.who {
+                Who::Thread(_) => true,
+                Who::Future => options.task_stacks,
+                _ => false,
+            };
+            can && judged.stack.is_none() && judged.party.wait.state == WaitState::Queued
+        })
+        .collect();
+    order.sort_by_key(|&place| all[place].verdict.is_none());
+    order.truncate(options.max_stacks);
+    // Those of one channel are asked together.
+    let channel = |place: usize| all[place].party.cases[0].channel;
+    order.sort_by_key(|&place| (channel(place), all[place].party.cases[0].wait.id));
+    let tickets = registry().expect_stacks(order.len());
+    let asked: Vec<(usize, u64)> = order.iter().copied().zip(tickets).collect();
+    for group in asked.chunk_by(|one, other| channel(one.0) == channel(other.0)) {
+        let of_channel = channel(group[0].0).map(|place| &look.channels[place].0);
+        let wanted = group
+            .iter()
+            .map(|&(place, ticket)| (all[place].party.cases[0].wait.id, ticket));
+        ask(of_channel, &wanted.collect::<Vec<_>>());
+    }
+    registry().await_stacks(Instant::now() + options.stack_patience);
+    let mut history = history();
+    let history = history.get_or_insert_default();
+    for (place, ticket) in asked {
+        if let Some(stack) = registry().take_stack(ticket) {
+            history.keep_stack(history::key(look, &all[place].party), stack.clone());
+            all[place].stack = Some(stack);
+        }
     }
 }
 
-fn reported(deed: &Deed, now: Instant) -> ReportedDeed {
-    let stack = deed.stack.resolve();
-    // The innermost frame that is not ours is where the drop stands.
-    let place = stack
-        .iter()
-        .find_map(|frame| Some((frame.file.clone()?, frame.line?)));
-    ReportedDeed {
-        task: Some(deed.task.clone()),
-        site: place.map(|(file, line)| Site {
-            file,
-            line,
-            column: 0,
-        }),
-        stack,
-        ago: Some(now.saturating_duration_since(deed.at)),
+/// Asks waits of one channel, or of nil. Who has moved on is not waited for.
+fn ask(channel: Option<&Channel>, wanted: &[(WaitId, u64)]) {
+    let asked = match channel {
+        Some(channel) => channel.request_stacks(wanted),
+        None => observe::request_nil_stacks(wanted),
+    };
+    if asked.len() == wanted.len() {
+        return;
+    }
+    for (_, ticket) in wanted {
+        if !asked.contains(ticket) {
+            registry().expect_no_more(*ticket);
+        }
     }
 }
 
-fn context_info(record: &TaskRecord) -> Option<ContextInfo> {
-    let context = record.context.as_ref()?.upgrade()?;
-    let cancellation = context.cancellation();
-    Some(ContextInfo {
-        birth: site(context.birth()),
-        cancelled: cancellation.map(|cancelled| site(cancelled.site)),
-        cause: cancellation.map(|cancelled| cancelled.cause.to_string()),
-        cancelled_ago: cancellation.map(|cancelled| cancelled.at.elapsed()),
-    })
+/// Writes down what was found, less what is allowed.
+struct Writer<'a> {
+    about: &'a About<'a>,
+    findings: Vec<Finding>,
+    allowed: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(about: &'a About<'a>) -> Self {
+        Writer {
+            about,
+            findings: Vec::new(),
+            allowed: 0,
+        }
+    }
+
+    fn all_allowed(&self) -> impl Iterator<Item = &'a Allow> + use<'a> {
+        let of_scope = match self.about {
+            About::Scope { allowed, .. } => *allowed,
+            About::Everything => &[],
+        };
+        options().allowed.iter().chain(of_scope)
+    }
+
+    fn task(&mut self, look: &Look, judged: Judged, now: Instant) -> (ParkedTask, Option<Verdict>) {
+        let Judged {
+            party,
+            mut verdict,
+            record,
+            stack,
+        } = judged;
+        let mut task = parked_task(look, &party, record.as_ref(), now);
+        task.stack = stack.map(|stack| stack.resolve()).unwrap_or_default();
+        let is_sure = verdict
+            .as_ref()
+            .is_some_and(|it| it.evidence < Evidence::BlockingInPoll);
+        if !is_sure && let Some(blocks) = suspect::blocking_in_poll(&party, &task.stack) {
+            verdict = Some(blocks);
+        }
+        if let About::Scope { ended: true, .. } = self.about
+            && verdict
+                .as_ref()
+                .is_none_or(|it| it.evidence > Evidence::Outlived)
+        {
+            verdict = Some(Verdict {
+                evidence: Evidence::Outlived,
+                reason: "the test it belongs to has ended, and it is still parked".to_owned(),
+            });
+        }
+        if verdict.is_some() && self.all_allowed().any(|allow| allow.allows(&task)) {
+            verdict = None;
+            self.allowed += 1;
+        }
+        task.evidence = verdict.as_ref().map(|verdict| verdict.evidence);
+        (task, verdict)
+    }
+
+    /// What is not about a task.
+    fn others(&mut self, look: &Look, sentinel: bool, now: Instant) {
+        if !sentinel {
+            self.findings.push(finding(
+                Fingerprint::new(Evidence::Blind),
+                Evidence::Blind,
+                "the built-in leak was not found by this look: do not believe what it says"
+                    .to_owned(),
+                Subject::Watcher,
+            ));
+        }
+        match self.about {
+            About::Everything => {
+                for event in events::events() {
+                    let finding = finding_of_event(&event, now);
+                    self.add(finding);
+                }
+            }
+            About::Scope {
+                scope, ended: true, ..
+            } => {
+                for (_, channel) in &look.channels {
+                    // What time sends is there to be left alone.
+                    if channel.scope == *scope && channel.len > 0 && !channel.is_timer {
+                        let finding = undelivered(channel, now);
+                        self.add(Some(finding));
+                    }
+                }
+            }
+            About::Scope { .. } => {}
+        }
+    }
+
+    fn add(&mut self, finding: Option<Finding>) {
+        let Some(finding) = finding else { return };
+        let (site, channel) = match &finding.subject {
+            Subject::Event(event) => (event.site.as_ref(), event.channel.as_ref()),
+            Subject::Channel(channel) => (Some(&channel.birth), Some(&**channel)),
+            _ => (None, None),
+        };
+        let name = channel.and_then(|channel| channel.name.as_deref());
+        if self
+            .all_allowed()
+            .any(|allow| allow.allows_event(site, name))
+        {
+            self.allowed += 1;
+        } else {
+            self.findings.push(finding);
+        }
+    }
 }
 
 /// Still parked a grace after its context ended.
-fn outlived(task: &ParkedTask) -> Option<Verdict> {
-    let context = task.context.as_ref()?;
-    let ago = context.cancelled_ago?;
-    if ago < options().grace || task.has_deadline {
+fn outlived(party: &Party, record: Option<&TaskRecord>) -> Option<Verdict> {
+    let context = record?.context.as_ref()?.upgrade()?;
+    let cancellation = context.cancellation()?;
+    let ago = cancellation.at.elapsed();
+    if ago < options().grace || party.wait.has_deadline {
         return None;
     }
-    let cause = context.cause.as_deref().unwrap_or_default();
     Some(Verdict {
         evidence: Evidence::Outlived,
         reason: format!(
-            "its context ended {:.1} s ago ({cause}) and it is still parked; it may be slow",
-            ago.as_secs_f64()
+            "its context ended {:.1} s ago ({}) and it is still parked; it may be slow",
+            ago.as_secs_f64(),
+            cancellation.cause
         ),
     })
-}
-
-fn finding_of_task(task: &ParkedTask, verdict: Verdict) -> Finding {
-    let mut print = Fingerprint::new(verdict.evidence);
-    print.add(&task.operation);
-    print.add(&task.site.to_string());
-    for case in &task.cases {
-        print.add(&case.site.to_string());
-        if let Some(channel) = &case.channel {
-            print.add(&channel.birth.to_string());
-        }
-    }
-    Finding {
-        evidence: verdict.evidence,
-        reason: verdict.reason,
-        fingerprint: print.finish(),
-        subject: Subject::Task(task.id),
-    }
-}
-
-fn finding_of_misuse(record: &MisuseRecord, now: Instant) -> Finding {
-    let (misuse, what) = match record.misuse {
-        CoreMisuse::DoubleClose => (Misuse::DoubleClose, "closed again"),
-        _ => (Misuse::SendAfterClose, "sent to after it was closed"),
-    };
-    let evidence = Evidence::Misuse(misuse);
-    let channel = channel_info(&record.channel, now);
-    let event = MisuseEvent {
-        misuse,
-        task: record.deed.task.clone(),
-        site: site(record.site),
-        stack: record.deed.stack.resolve(),
-        ago: now.saturating_duration_since(record.deed.at),
-        channel,
-    };
-    let mut print = Fingerprint::new(evidence);
-    print.add(&event.site.to_string());
-    print.add(&event.channel.birth.to_string());
-    let first = event
-        .channel
-        .closed
-        .as_ref()
-        .and_then(|deed| deed.site.as_ref());
-    let first = first.map_or_else(String::new, |site| format!("; it was closed at {site}"));
-    Finding {
-        evidence,
-        reason: format!("a channel was {what} at {}{first}", event.site),
-        fingerprint: print.finish(),
-        subject: Subject::Event(Box::new(event)),
-    }
-}
-
-fn site(location: &Location<'_>) -> Site {
-    Site {
-        file: location.file().to_owned(),
-        line: location.line(),
-        column: location.column(),
-    }
-}
-
-/// FNV-1a over what does not change from run to run: the hashes of `std` may
-/// change with the compiler.
-struct Fingerprint(u64);
-
-impl Fingerprint {
-    fn new(evidence: Evidence) -> Self {
-        let mut print = Fingerprint(0xcbf2_9ce4_8422_2325);
-        // A future's dead wait at one line is the thread's proof at the same.
-        print.add(match evidence {
-            Evidence::Proven(Proven::Never) | Evidence::DeadWait(Proven::Never) => "never",
-            Evidence::Proven(Proven::Orphaned) | Evidence::DeadWait(Proven::Orphaned) => "orphaned",
-            Evidence::Outlived => "outlived",
-            Evidence::Misuse(Misuse::DoubleClose) => "double close",
-            Evidence::Misuse(Misuse::SendAfterClose) => "send after close",
-        });
-        print
-    }
-
-    fn add(&mut self, part: &str) {
-        for byte in part.bytes().chain([0]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> String {
-        format!("{:016x}", self.0)
-    }
 }

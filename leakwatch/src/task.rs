@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use chan_core::Context;
-use chan_core::observe::{self, TaskId};
+use chan_core::observe::{self, ScopeId, TaskId};
 
 use crate::ledger::{Account, Owner, ledger};
 use crate::life::{Life, Polling};
@@ -38,18 +38,36 @@ pub struct Task {
     name: Arc<str>,
     context: Option<Context>,
     site: &'static Location<'static>,
+    scope: ScopeId,
+    daemon: bool,
 }
 
 impl Task {
     /// A task of this name, born at the caller's line. Names need not be
-    /// unique.
+    /// unique. It belongs to the test in which it is made, if any
+    /// ([`crate::test`]), wherever it runs.
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>) -> Task {
         Task {
             name: name.into(),
             context: None,
             site: Location::caller(),
+            scope: observe::current_scope(),
+            daemon: false,
         }
+    }
+
+    /// It is idle by design: it is never called slow, suspected or outlived.
+    /// What is proven of it is told all the same.
+    pub fn daemon(mut self) -> Task {
+        self.daemon = true;
+        self
+    }
+
+    /// The task belongs to a scope, and not to the one it was made in.
+    pub(crate) fn scope(mut self, scope: ScopeId) -> Task {
+        self.scope = scope;
+        self
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -64,10 +82,12 @@ impl Task {
 
     /// This thread runs the task until the guard is dropped.
     pub fn enter(self) -> Entered {
+        let scope = self.scope;
         let id = registry().introduce(self.record(None));
         Entered {
             id,
             outer: observe::set_current_task(id),
+            outer_scope: observe::set_current_scope(scope),
             here: PhantomData,
         }
     }
@@ -80,10 +100,12 @@ impl Task {
     /// The same for a future that is made knowing the account of its task.
     pub(crate) fn wrap_with<F: Future>(self, make: impl FnOnce(&Arc<Account>) -> F) -> Tracked<F> {
         let life = Arc::new(Life::default());
+        let scope = self.scope;
         let id = registry().introduce(self.record(Some(&life)));
         let account = ledger().open(Owner::Task(id));
         let introduced = Introduced {
             id,
+            scope,
             waker: Waker::from(Arc::clone(&life)),
             life,
         };
@@ -98,6 +120,8 @@ impl Task {
             name: self.name,
             context: self.context.as_ref().map(Context::downgrade),
             site: self.site,
+            scope: self.scope,
+            daemon: self.daemon,
             life: life.map(Arc::clone),
         }
     }
@@ -122,6 +146,7 @@ impl From<String> for Task {
 pub struct Entered {
     id: TaskId,
     outer: TaskId,
+    outer_scope: ScopeId,
     /// It must be dropped on the thread that entered.
     here: PhantomData<*const ()>,
 }
@@ -129,7 +154,15 @@ pub struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         observe::set_current_task(self.outer);
+        observe::set_current_scope(self.outer_scope);
         registry().forget(self.id);
+    }
+}
+
+impl Entered {
+    /// The number of its waits.
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
     }
 }
 
@@ -155,6 +188,7 @@ pub struct Tracked<F> {
 
 struct Introduced {
     id: TaskId,
+    scope: ScopeId,
     life: Arc<Life>,
     waker: Waker,
 }
@@ -169,11 +203,16 @@ impl Drop for Introduced {
 /// Restores the task of the thread, also if the poll panics.
 struct Running {
     outer: TaskId,
+    outer_scope: ScopeId,
+    /// A poll within a poll: a future that was wrapped twice.
+    polling: bool,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         observe::set_current_task(self.outer);
+        observe::set_current_scope(self.outer_scope);
+        observe::set_polling(self.polling);
     }
 }
 
@@ -185,6 +224,8 @@ impl<F: Future> Future for Tracked<F> {
         let task = &this.introduced;
         let _running = Running {
             outer: observe::set_current_task(task.id),
+            outer_scope: observe::set_current_scope(task.scope),
+            polling: observe::set_polling(true),
         };
         let _polling = Polling::begin(&task.life, cx.waker());
         this.future
@@ -197,6 +238,13 @@ impl<F> Drop for Tracked<F> {
     fn drop(&mut self) {
         // The fields go after this, the future first.
         self.introduced.life.end();
+    }
+}
+
+impl<F> Tracked<F> {
+    /// The number of its waits.
+    pub(crate) fn id(&self) -> TaskId {
+        self.introduced.id
     }
 }
 

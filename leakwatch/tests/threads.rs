@@ -173,16 +173,17 @@ fn misuse_is_reported_with_both_lines() {
             .iter()
             .find_map(|finding| match &finding.subject {
                 Subject::Event(event)
-                    if event.misuse == wanted && event.channel.name.as_deref() == Some("twice") =>
+                    if event.misuse == wanted
+                        && event.channel.as_ref().unwrap().name.as_deref() == Some("twice") =>
                 {
                     Some(event)
                 }
                 _ => None,
             });
         let event = event.expect("reported");
-        assert!(event.site.line > first);
-        assert!(event.site.file.ends_with("threads.rs"));
-        let closed = event.channel.closed.as_ref().unwrap();
+        let site = event.site.as_ref().unwrap();
+        assert!(site.line > first && site.file.ends_with("threads.rs"));
+        let closed = event.channel.as_ref().unwrap().closed.as_ref().unwrap();
         assert_eq!(closed.site.as_ref().unwrap().line, first);
     }
 }

@@ -18,6 +18,9 @@ pub(super) fn empty() -> Report {
         findings: Vec::new(),
         tasks: Vec::new(),
         channels: 0,
+        sentinel: true,
+        allowed: 0,
+        suspicions: Suspicions::default(),
     }
 }
 
@@ -59,12 +62,12 @@ pub(super) fn hostile() -> Report {
     let mut report = report();
     for task in &mut report.tasks {
         task.name = format!("{bad}\n\ntask 1 \"x\" [chan receive]:\n");
-        task.operation = format!("{bad} {long}");
+        task.operation = format!("{bad} {long}").into();
         task.site.file = bad.into();
         for case in &mut task.cases {
             let Some(c) = &mut case.channel else { continue };
-            c.name = Some(format!(" # {bad}"));
-            c.element = long.clone();
+            c.name = Some(format!(" # {bad}").into());
+            c.element = long.clone().into();
         }
     }
     report.tasks[0].stack = [bad, "", " ", "# no comment", &long]
@@ -108,7 +111,7 @@ pub(super) fn frame(function: &str, file: Option<&str>, line: Option<u32>, addre
     }
 }
 
-pub(super) fn site(file: &str, line: u32, column: u32) -> Site {
+pub(super) fn site(file: &'static str, line: u32, column: u32) -> Site {
     Site {
         file: file.into(),
         line,
@@ -125,7 +128,7 @@ fn finding(evidence: Evidence, reason: &str, fingerprint: &str, subject: Subject
     }
 }
 
-fn task(id: u64, name: &str, operation: &str, age: Duration, at: Site) -> ParkedTask {
+fn task(id: u64, name: &str, operation: &'static str, age: Duration, at: Site) -> ParkedTask {
     ParkedTask {
         id,
         name: name.into(),
@@ -150,7 +153,7 @@ fn case(index: usize, direction: Direction, at: Site, channel: Option<ChannelInf
     }
 }
 
-fn chan(id: u64, name: Option<&str>, element: &str, birth: Site) -> ChannelInfo {
+fn chan(id: u64, name: Option<&'static str>, element: &'static str, birth: Site) -> ChannelInfo {
     ChannelInfo {
         id,
         name: name.map(Into::into),
@@ -372,7 +375,7 @@ fn double_close() -> Finding {
     let event = MisuseEvent {
         misuse: Misuse::DoubleClose,
         task: "closer-2".into(),
-        site: site("src/done.rs", 19, 5),
+        site: Some(site("src/done.rs", 19, 5)),
         stack: vec![frame(
             "operator::done::abort",
             Some("src/done.rs"),
@@ -380,7 +383,8 @@ fn double_close() -> Finding {
             0x55d0_5100,
         )],
         ago: Duration::from_secs(5),
-        channel: done,
+        count: 1,
+        channel: Some(done),
     };
     let reason = "\"done\" was closed already";
     let evidence = Evidence::Misuse(Misuse::DoubleClose);

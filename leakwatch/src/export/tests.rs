@@ -187,10 +187,7 @@ fn json_keeps_hostile_names() {
     let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(value["schema"], crate::report::SCHEMA);
     assert_eq!(value["tasks"][0]["name"], report.tasks[0].name.as_str());
-    assert_eq!(
-        value["tasks"][0]["operation"],
-        report.tasks[0].operation.as_str()
-    );
+    assert_eq!(value["tasks"][0]["operation"], &*report.tasks[0].operation);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use super::words::{age, channels, count, kind, moment, one_line, quoted, site};
-use crate::report::{Finding, MisuseEvent, ParkedTask, Report, Subject, TaskKind};
+use crate::report::{Finding, MisuseEvent, ParkedTask, Report, Subject, Suspicions, TaskKind};
 
 mod parts;
 
@@ -88,6 +88,21 @@ fn head(report: &Report, w: &mut impl Write) -> io::Result<()> {
         report.pid,
         moment(report.taken),
     )?;
+    if report.allowed > 0 {
+        writeln!(w, "{} allowed", count(report.allowed, "finding"))?;
+    }
+    if report.suspicions.raised > 0 {
+        let Suspicions {
+            raised,
+            resumed,
+            proven,
+            ..
+        } = report.suspicions;
+        writeln!(
+            w,
+            "suspicions so far: {raised}; wrong: {resumed}; proven: {proven}"
+        )?;
+    }
     if report.findings.is_empty() {
         return writeln!(w, "No findings: no parked task is known to be stuck.");
     }
@@ -122,7 +137,13 @@ fn findings(report: &Report, w: &mut impl Write) -> io::Result<()> {
         }
         // The channels of the first stand for all: it is the same bug.
         match &first.subject {
-            Subject::Event(event) => parts::channel_whole("\t", &event.channel, w)?,
+            Subject::Event(event) => {
+                if let Some(channel) = &event.channel {
+                    parts::channel_whole("\t", channel, w)?;
+                }
+            }
+            Subject::Channel(channel) => parts::channel_whole("\t", channel, w)?,
+            Subject::Watcher => {}
             Subject::Task(id) => {
                 if let Some(task) = tasks.get(id) {
                     circumstances(task, w)?;
@@ -154,6 +175,7 @@ fn subject(
 ) -> io::Result<()> {
     match &finding.subject {
         Subject::Event(event) => by_event(event, first, w),
+        Subject::Channel(_) | Subject::Watcher => Ok(()),
         Subject::Task(id) => match tasks.get(id) {
             Some(task) => writeln!(
                 w,
@@ -170,7 +192,14 @@ fn subject(
 
 fn by_event(event: &MisuseEvent, with_stack: bool, w: &mut impl Write) -> io::Result<()> {
     let (task, ago) = (quoted(&event.task), age(event.ago));
-    writeln!(w, "\tdone {ago} ago by {task} at {}", site(&event.site))?;
+    write!(w, "\tdone {ago} ago by {task}")?;
+    if let Some(at) = &event.site {
+        write!(w, " at {}", site(at))?;
+    }
+    match event.count {
+        1 => writeln!(w)?,
+        times => writeln!(w, ", the first of {times} times")?,
+    }
     if with_stack {
         parts::frames("\t\t", &event.stack, w)
     } else {

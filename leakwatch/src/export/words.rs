@@ -159,7 +159,7 @@ pub(super) fn frames(task: &ParkedTask) -> Cow<'_, [Frame]> {
     let _ = write!(function, " at {}", line(&task.site));
     Cow::Owned(vec![Frame {
         function,
-        file: Some(task.site.file.clone()),
+        file: Some(task.site.file.to_string()),
         line: Some(task.site.line),
         address: 0,
     }])
