@@ -49,6 +49,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().map(Source::from_argument))]
     events: Option<Source>,
 
+    /// Run the healthy service again and again for so many seconds, with
+    /// leakwatch looking all the time, and print the memory as it goes; fails on
+    /// growth and on any finding
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["bug", "events", "out"])]
+    pub(crate) soak: Option<u64>,
+
     /// The directory for the reports, made if need be
     #[arg(long, value_name = "DIR", default_value = "target/leakwatch")]
     pub(crate) out: PathBuf,
@@ -103,6 +109,8 @@ mod tests {
             &["--events", ""],
             &["--out"],
             &["file.jsonl"],
+            &["--soak", "soon"],
+            &["--soak", "5", "--bug", "zombie"],
         ] {
             let error = parse(words).expect_err("wrong usage");
             assert_eq!(error.exit_code(), i32::from(EXIT_USAGE), "{words:?}");

@@ -8,8 +8,8 @@
 //! The rooms: `args` and `bugs` are the command line; `source` opens a stream,
 //! `reader` cuts it into lines, `wire` makes events of them and `tally` counts.
 //! None of these knows of channels. `feeds`, `informer`, `worker` and `service`
-//! are the operator; `plants` puts bugs into it. Here leakwatch has the last
-//! word.
+//! are the operator; `plants` puts bugs into it; `soak` runs it for as long as one
+//! likes. Here leakwatch has the last word.
 
 mod args;
 mod bugs;
@@ -20,6 +20,7 @@ mod reader;
 mod service;
 #[cfg(test)]
 mod shipped_story;
+mod soak;
 mod source;
 mod tally;
 mod wire;
@@ -43,8 +44,17 @@ fn main() -> ExitCode {
         let listed = bugs::list(&mut io::stdout().lock());
         return said(listed, ExitCode::SUCCESS);
     }
+    if let Some(seconds) = args.soak {
+        let flat = soak::run(seconds, &mut io::stdout().lock());
+        let code = match &flat {
+            Ok(true) => ExitCode::SUCCESS,
+            _ => ExitCode::from(EXIT_FINDINGS),
+        };
+        return said(flat.map(drop), code);
+    }
     let mut options = Options::default();
     options.grace = service::GRACE;
+    options.ghost_after = service::STALE;
     leakwatch::install_with(options).expect("nothing else watches this process");
 
     let events = match args.events().open() {
@@ -128,9 +138,6 @@ fn tell(
     }
     for symptom in &outcome.symptoms {
         writeln!(out, "symptom: {symptom}")?;
-    }
-    if args.bug != Bug::None && !args.bug.is_detected() {
-        writeln!(out, "leakwatch: this class of bug is not detected yet")?;
     }
     writeln!(out)?;
     export::text::write(report, out)?;

@@ -5,6 +5,8 @@
 
 use std::any::Any;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ pub(crate) enum Plant {
     /// A handler in a send, which nobody will receive, and where it sends.
     Handler(JoinHandle<()>, WeakSendChan<&'static str>),
     /// A loop that makes its stop channel anew in each round.
-    Remaker(JoinHandle<u64>),
+    Remaker(JoinHandle<u64>, Arc<AtomicU64>),
 }
 
 /// Plants the bug's actor, if it has one.
@@ -41,12 +43,28 @@ pub(crate) fn before(bug: Bug, feeds: &[Feed], context: &Context) -> io::Result<
         }
         Bug::SendAfterClose => Plant::Latecomer(Builder::new().name("audit").capacity(8).chan()),
         Bug::BlockedHandler => block_a_handler()?,
-        Bug::PseudoClose => Plant::Remaker(remake_in_a_loop(context.clone())?),
+        Bug::PseudoClose => {
+            let rounds = Arc::new(AtomicU64::new(0));
+            let remaker = remake_in_a_loop(context.clone(), Arc::clone(&rounds))?;
+            Plant::Remaker(remaker, rounds)
+        }
         _ => return Ok(None),
     }))
 }
 
+/// The rounds after which a loop is one.
+const ROUNDS: u64 = 200;
+
 impl Plant {
+    /// Lets it do what it does for long enough to be seen.
+    pub(crate) fn grow(&self) {
+        if let Plant::Remaker(remaker, rounds) = self {
+            while rounds.load(Ordering::Relaxed) < ROUNDS && !remaker.is_finished() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
     /// The end of the service, as the actor sees it; what that showed.
     pub(crate) fn after(self) -> Option<String> {
         match self {
@@ -68,8 +86,8 @@ impl Plant {
                 };
                 Some(format!("the handler of the HTTP request {state}"))
             }
-            Plant::Remaker(rounds) => {
-                let rounds = rounds.join().ok()?;
+            Plant::Remaker(remaker, _) => {
+                let rounds = remaker.join().ok()?;
                 Some(format!(
                     "{rounds} channels were made and closed, and nobody ever used one"
                 ))
@@ -129,16 +147,16 @@ fn is_left_alone(handler: &JoinHandle<()>, answer: &WeakSendChan<&'static str>) 
 }
 
 /// Meant to stop at a close; but each round makes, and closes, its own.
-fn remake_in_a_loop(context: Context) -> io::Result<JoinHandle<u64>> {
+fn remake_in_a_loop(context: Context, rounds: Arc<AtomicU64>) -> io::Result<JoinHandle<u64>> {
     spawn("remaker", move || {
-        let mut rounds = 0;
         loop {
             let stop = Chan::<()>::new(0);
             select! {
                 recv(stop) -> _ => unreachable!("nobody else has it"),
-                recv(context.done()) -> _ => return rounds,
-                default(Duration::from_millis(1)) => rounds += 1,
+                recv(context.done()) -> _ => return rounds.load(Ordering::Relaxed),
+                default(Duration::from_millis(1)) => {}
             }
+            rounds.fetch_add(1, Ordering::Relaxed);
             stop.close();
         }
     })

@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// How long after its context a worker may go on; see [`Bug::Context`].
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
+/// How long a value lies in a closed feed before it is stale; see
+/// [`Bug::GhostRead`].
+pub(crate) const STALE: Duration = Duration::from_millis(500);
+
 /// How often the heartbeat beats.
 const HEARTBEAT: Duration = Duration::from_millis(20);
 
@@ -116,10 +120,18 @@ pub(crate) fn run(events: Events, bug: Bug) -> io::Result<Outcome> {
 
     // The watch is over and the feeds are closed: the workers drain them.
     let mut symptoms = Vec::new();
-    let mut home = wait_for(&done, crew);
+    let mut home = wait_for(&done, crew, PATIENCE);
+    if let Some(plant) = &plant {
+        plant.grow();
+    }
     let cancelled = Instant::now();
     cancel.cancel();
-    home.extend(wait_for(&done, crew - home.len()));
+    let patience = match bug {
+        // The late worker comes home, if late.
+        Bug::GhostRead => Duration::from_secs(30),
+        _ => PATIENCE,
+    };
+    home.extend(wait_for(&done, crew - home.len(), patience));
     if bug == Bug::Context {
         // Time for the grace to pass, with the worker still waiting.
         thread::sleep((GRACE + PATIENCE).saturating_sub(cancelled.elapsed()));
@@ -171,8 +183,8 @@ fn start(
 }
 
 /// Waits until `expected` workers are done, or patience is over.
-fn wait_for(done: &Receiver<Done>, expected: usize) -> Vec<Done> {
-    let patience = after(PATIENCE);
+fn wait_for(done: &Receiver<Done>, expected: usize, patience: Duration) -> Vec<Done> {
+    let patience = after(patience);
     let mut home = Vec::new();
     while home.len() < expected {
         select! {

@@ -13,6 +13,7 @@ use chan_select::{select, select_async};
 
 use crate::bugs::Bug;
 use crate::feeds::Work;
+use crate::service;
 use crate::wire::{Change, Kind};
 
 /// What a worker tells the collector.
@@ -69,14 +70,18 @@ impl Worker {
     }
 
     /// The ghost reads: a worker that is always late. It takes something only
-    /// when the feed is full, or closed already, and takes what is left in a
-    /// closed feed for news.
+    /// when the feed is full, or was closed long ago, and takes what is left in
+    /// a closed feed for news.
     fn run_late(&self) {
+        let mut after_close = false;
         loop {
             while !self.inbox.is_closed() && !self.inbox.is_full() {
                 thread::sleep(Duration::from_micros(200));
             }
-            let after_close = self.inbox.is_closed();
+            if self.inbox.is_closed() && !after_close {
+                thread::sleep(service::STALE * 3 / 2);
+                after_close = true;
+            }
             let Some(work) = self.inbox.recv() else { break };
             self.reconcile(&work, after_close);
         }
@@ -109,7 +114,8 @@ impl Worker {
                 recv(self.context.done()) -> _ => None,
             };
             let Some(work) = work else { break };
-            self.reconcile(&work, false);
+            // Awaited: a task that blocked here would hold up its executor.
+            let _ = self.results.send_async(self.reconciled(&work, false)).await;
             // A real reconciliation talks to a server here.
             tokio::task::yield_now().await;
         }
@@ -121,13 +127,16 @@ impl Worker {
 
     /// Brings the world to the state that the object asks for; here, says so.
     fn reconcile(&self, work: &Work, after_close: bool) {
-        let result = Reconciled {
+        // The collector outlives every worker that may still report.
+        let _ = self.results.send(self.reconciled(work, after_close));
+    }
+
+    fn reconciled(&self, work: &Work, after_close: bool) -> Reconciled {
+        Reconciled {
             kind: self.kind,
             change: work.change,
             after_close,
-        };
-        // The collector outlives every worker that may still report.
-        let _ = self.results.send(result);
+        }
     }
 }
 
