@@ -299,7 +299,7 @@ fn operation(task: &ParkedTask) -> String {
         format!("{way} {}", name.unwrap_or("nil"))
     });
     let cases: Vec<_> = cases.collect();
-    match (task.operation.as_str(), cases.as_slice()) {
+    match (&*task.operation, cases.as_slice()) {
         ("select", cases) => format!("select ({})", cases.join(" | ")),
         ("chan receive" | "chan send" | "chan close", [case]) => case.clone(),
         (other, _) => other.to_owned(),
