@@ -10,11 +10,18 @@ use crate::parker::{Party, Wake};
 use crate::readiness::Seen;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 
+/// Where a case goes: its channel, which is nil if there is none, and what it
+/// wants there.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'c> {
+    header: Option<&'c Header>,
+    direction: Direction,
+}
+
 /// A case without its types, as engines handle it.
 #[derive(Clone, Copy)]
 pub(crate) struct Arm<'c> {
-    header: Option<&'c Header>,
-    direction: Direction,
+    target: Target<'c>,
     case: &'c dyn Erased,
 }
 
@@ -36,34 +43,29 @@ pub(crate) trait Erased {
 
 impl std::fmt::Debug for Arm<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}({})", self.direction, self.case.site())
+        write!(f, "{:?}({})", self.target.direction, self.case.site())
     }
 }
 
-impl<'c> Arm<'c> {
+impl<'c> Target<'c> {
+    /// One that is never ready.
+    pub(crate) const NIL: Target<'c> = Target::new(None, Direction::Recv);
+
     #[inline(always)]
-    pub(crate) fn new(
-        header: Option<&'c Header>,
-        direction: Direction,
-        case: &'c dyn Erased,
-    ) -> Self {
-        Arm {
-            header,
-            direction,
-            case,
-        }
+    pub(crate) const fn new(header: Option<&'c Header>, direction: Direction) -> Self {
+        Target { header, direction }
     }
 
     /// Its channel, unless that is nil.
     #[inline(always)]
-    pub(crate) fn header(&self) -> Option<&'c Header> {
+    pub(crate) fn header(self) -> Option<&'c Header> {
         self.header
     }
 
     /// What its channel says without the lock, a timer asked if there is one.
     /// Nil says nothing.
     #[inline(always)]
-    pub(crate) fn peek(&self) -> Option<Seen> {
+    pub(crate) fn peek(self) -> Option<Seen> {
         let header = self.header?;
         let seen = header.look();
         if seen.is_timed() && !seen.may(self.direction) {
@@ -75,8 +77,26 @@ impl<'c> Arm<'c> {
 
     /// Whether it may be possible, going by what its channel has said.
     #[inline(always)]
-    pub(crate) fn may(&self, seen: Seen) -> bool {
+    pub(crate) fn may(self, seen: Seen) -> bool {
         seen.may(self.direction)
+    }
+}
+
+impl<'c> Arm<'c> {
+    #[inline(always)]
+    pub(crate) fn new(target: Target<'c>, case: &'c dyn Erased) -> Self {
+        Arm { target, case }
+    }
+
+    #[inline(always)]
+    pub(crate) fn target(&self) -> Target<'c> {
+        self.target
+    }
+
+    /// Its channel, unless that is nil.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> Option<&'c Header> {
+        self.target.header
     }
 
     /// Where its waiter is queued.
@@ -107,11 +127,12 @@ impl<'c> Arm<'c> {
     /// # Safety
     ///
     /// `guard` is of `header_or_nil()`. The case and the party stay where they are
-    /// until the case is withdrawn (C1 of `case`).
+    /// until the case is withdrawn (C1 of `waiting`).
     pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
         let waiter = self.case.waiter().get_or_init(|| {
             let party = NonNull::from(party);
-            let (slot, direction, site) = (self.case.slot(), self.direction, self.case.site());
+            let (slot, direction, site) =
+                (self.case.slot(), self.target.direction, self.case.site());
             Waiter::new(party, slot, direction, index, site)
         });
         // SAFETY: the caller's promise; the case parks once.

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::Batch;
-use crate::case::{RecvCase, SendCase, sent_on_closed};
+use crate::case::{RecvCase, SendCase};
 use crate::chan::{Chan, RecvChan, SendChan, send_on_closed};
 use crate::error::{Empty, Full, SendError, TryRecvError, TrySendError};
 use crate::face::{Closed, GoFace, RustFace, SendFace};
@@ -21,6 +21,7 @@ use crate::hchan::{Hchan, Sent};
 use crate::nil;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::waiting::sent_on_closed;
 use crate::waitq::{Direction, Site};
 
 /// Sends all of `values`, waiting for room; false if the channel is closed.

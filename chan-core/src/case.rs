@@ -1,31 +1,20 @@
-//! One alternative of a wait: an armed send or receive, with everything it
-//! needs while it waits.
+//! An armed send or receive: one alternative of a wait, before it waits.
 //!
-//! A case is made by a face ([`RecvArm`], [`SendArm`]), owned by a
-//! [`Selection`](crate::selection::Selection), and gives its result with
-//! [`RecvCase::take`] or [`SendCase::take`] after it has won. Engines see it
-//! without its types, as an [`Arm`].
-//!
-//! C1  A case whose waiter is linked does not move and does not end: its
-//!     `Selection` is pinned and withdraws it first.
-//! C2  The slot belongs to the owner unless the waiter is linked; then to the
-//!     one who claims it, until the party is done.
+//! A case is made by a face ([`RecvArm`], [`SendArm`]) and is small: a channel,
+//! a place in the program, the value of a send. Lists of them are looked at
+//! and moved for the price of that ([`crate::case_list`]). What a case needs
+//! to wait it gets when it comes to that ([`crate::waiting`]).
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 use std::panic::Location;
-use std::ptr::NonNull;
 
-use crate::arm::{Arm, Erased};
+use crate::arm::Target;
 use crate::face::{Bound, Closed, RecvFace, SendFace};
-use crate::hchan::{Hchan, Received, Sent, Slot};
-use crate::header::Guard;
-use crate::parker::Wake;
-use crate::ring::Comeback;
-use crate::sync::UnsafeCell;
-use crate::waitq::{Direction, Outcome, Site, Waiter};
-use crate::{handle, watch};
+use crate::handle::took_closed;
+use crate::hchan::{Hchan, Received, Sent};
+use crate::waiting::{RecvWaiting, SendWaiting, Waiting, sent_on_closed};
+use crate::waitq::{Direction, Site};
 
 /// An operand of a receive case: a receiver, a channel, a view of one, or an
 /// optional one of these, `None` being nil.
@@ -146,172 +135,8 @@ where
 pub struct RecvCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
     site: Site,
-    waiter: OnceCell<Waiter>,
-    slot: Slot<T>,
-    got: Cell<Got<T>>,
-    face: PhantomData<fn() -> F>,
-}
-
-/// What a receive case has got.
-enum Got<T> {
-    /// Nothing, or its result has been taken.
-    Nothing,
-    /// A value that a sender put into the slot.
-    InSlot,
-    Value(T),
-    /// Boxed because it came back that way.
-    Returned(Box<Comeback<T>>),
-    Closed,
-}
-
-// SAFETY: the pointers in `waiter` are to the case itself and its party, which
-// move together; the value may cross threads as `T: Send`. The face is asked
-// because a [`Bound`] one keeps the operation where its handle is.
-unsafe impl<T: Send, F: Send> Send for RecvCase<'_, T, F> {}
-
-impl<'a, T, F> RecvCase<'a, T, F> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        RecvCase {
-            chan,
-            site,
-            waiter: OnceCell::new(),
-            slot: UnsafeCell::new(MaybeUninit::uninit()),
-            got: Cell::new(Got::Nothing),
-            face: PhantomData,
-        }
-    }
-
-    /// The same receive, not begun, bound to where an `R` may go.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use chan_core::select::{Bound, RecvArm, RecvCase, RustFace};
-    ///
-    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
-    /// // Does not leave this thread, as an `Rc` does not.
-    /// let case: RecvCase<'_, u8, Bound<RustFace, std::rc::Rc<()>>> = rx.arm().bound();
-    /// drop(case);
-    /// ```
-    pub fn bound<R>(self) -> RecvCase<'a, T, Bound<F, R>> {
-        RecvCase::new(self.chan, self.site)
-    }
-}
-
-impl<T, F> RecvCase<'_, T, F> {
-    /// Makes it ready for another wait. A result that nobody took, because a
-    /// waker panicked before, goes now: later it would go under a lock.
-    pub(crate) fn renew(&mut self) {
-        self.waiter = OnceCell::new();
-        self.forget_result();
-    }
-
-    /// Drops what it has got.
-    fn forget_result(&mut self) {
-        if let Got::InSlot = self.got.replace(Got::Nothing) {
-            // SAFETY: moved in, never taken.
-            unsafe { self.slot.with_mut(|slot| slot.assume_init_drop()) };
-        }
-    }
-
-    /// Remembers what a look has brought, if it has.
-    #[inline]
-    fn keep(&self, received: Received<T>) -> Option<Wake> {
-        let (got, wake) = match received {
-            Received::Value(value, wake) => (Got::Value(value), wake),
-            Received::Returned(node) => (Got::Returned(node), Wake::None),
-            Received::Closed => (Got::Closed, Wake::None),
-            Received::Empty => return None,
-        };
-        self.got.set(got);
-        Some(wake)
-    }
-}
-
-impl<T, F: RecvFace<T>> RecvCase<'_, T, F> {
-    /// The result of a case that has won.
-    pub(crate) fn take(&self) -> F::Out {
-        match self.got.replace(Got::Nothing) {
-            Got::Value(value) => F::value(value),
-            Got::Returned(node) => F::value(node.into_value()),
-            // SAFETY: `settle` saw that the value moved in, and it is read
-            // once: `got` says Nothing now. The waiter is linked no more.
-            Got::InSlot => F::value(unsafe { self.slot.with(|slot| slot.assume_init_read()) }),
-            Got::Closed => {
-                handle::took_closed(self.chan, self.site);
-                F::closed()
-            }
-            Got::Nothing => unreachable!("only a case that has won is asked, once"),
-        }
-    }
-}
-
-impl<T, F> RecvCase<'_, T, F> {
-    #[inline]
-    pub(crate) fn arm(&self) -> Arm<'_> {
-        Arm::new(self.chan.map(Hchan::header), Direction::Recv, self)
-    }
-}
-
-impl<T, F> Erased for RecvCase<'_, T, F> {
-    #[inline]
-    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
-        self.keep(self.chan?.op(guard).recv())
-    }
-
-    #[inline]
-    fn attempt_alone(&self) -> Option<Wake> {
-        self.keep(self.chan?.recv_now())
-    }
-
-    fn waiter(&self) -> &OnceCell<Waiter> {
-        &self.waiter
-    }
-
-    fn slot(&self) -> Option<NonNull<()>> {
-        Some(NonNull::from(&self.slot).cast())
-    }
-
-    fn site(&self) -> Site {
-        self.site
-    }
-
-    fn settle(&self, outcome: Outcome) {
-        self.got.set(match outcome {
-            Outcome::Moved => Got::InSlot,
-            _ => Got::Closed,
-        });
-    }
-
-    fn abandon(&self) {
-        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
-            return;
-        };
-        let node = Comeback::empty();
-        let mut guard = chan.header().lock();
-        // SAFETY: ours, of this channel, and done: the value moved in, and is
-        // taken out once. Leaving the queue and giving back are one step, so
-        // that a watcher never sees the value nowhere.
-        let (value, ticket) = unsafe {
-            let ticket = waiter.ticket();
-            guard.withdraw(NonNull::from(waiter));
-            (self.slot.with(|slot| slot.assume_init_read()), ticket)
-        };
-        if guard.is_outdated(ticket) {
-            drop(guard);
-            return drop(value);
-        }
-        let (wake, node) = chan.op(&mut guard).give_back(value, ticket, node);
-        drop(guard);
-        drop(node);
-        wake.fire();
-    }
-}
-
-impl<T, F> Drop for RecvCase<'_, T, F> {
-    fn drop(&mut self) {
-        self.forget_result();
-    }
+    /// It is for the face to say which threads the case may go to ([`Bound`]).
+    face: PhantomData<F>,
 }
 
 /// An armed send.
@@ -329,125 +154,55 @@ impl<T, F> Drop for RecvCase<'_, T, F> {
 pub struct SendCase<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
     site: Site,
-    waiter: OnceCell<Waiter>,
-    offer: Offer<T>,
-    face: PhantomData<fn() -> F>,
+    /// There until it has gone.
+    value: Cell<Option<T>>,
+    face: PhantomData<F>,
 }
 
-/// What a send case has to send.
-pub(crate) struct Offer<T> {
-    slot: Slot<T>,
-    state: Cell<Sending>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sending {
-    /// The value is in the slot.
-    Armed,
-    /// The value has gone over, or was taken out.
-    Gone,
-    /// The channel is closed; the value is in the slot.
-    Closed,
-}
-
-// SAFETY: as for RecvCase.
-unsafe impl<T: Send, F: Send> Send for SendCase<'_, T, F> {}
-
-impl<T> Offer<T> {
-    fn new(value: T) -> Self {
-        Offer {
-            slot: UnsafeCell::new(MaybeUninit::new(value)),
-            state: Cell::new(Sending::Armed),
-        }
-    }
-
-    /// Takes the value out for an attempt; [`Offer::keep`] sets the state anew.
-    ///
-    /// # Safety
-    ///
-    /// The slot is ours (C2).
-    #[inline]
-    unsafe fn try_with(&self, send: impl FnOnce(T) -> Sent<T>) -> Option<Wake> {
-        if self.state.get() != Sending::Armed {
-            return None;
-        }
-        // SAFETY: the state says that the value is there; until it is set
-        // anew nobody looks.
-        let sent = send(unsafe { self.slot.with(|slot| slot.assume_init_read()) });
-        self.keep(sent)
-    }
-
-    /// Remembers what became of the value, or puts it back.
-    #[inline]
-    fn keep(&self, sent: Sent<T>) -> Option<Wake> {
-        let (value, state, wake) = match sent {
-            Sent::Done(wake) => {
-                self.state.set(Sending::Gone);
-                return Some(wake);
-            }
-            Sent::Closed(value) => (value, Sending::Closed, Some(Wake::None)),
-            Sent::Full(value) => (value, Sending::Armed, None),
-        };
-        // SAFETY: ours, and empty since `try_with`.
-        unsafe { self.slot.with_mut(|slot| *slot = MaybeUninit::new(value)) };
-        self.state.set(state);
-        wake
-    }
-
-    /// The value, unless it has gone.
-    ///
-    /// # Safety
-    ///
-    /// The slot is ours (C2).
-    unsafe fn take_out(&self) -> Option<T> {
-        if self.state.replace(Sending::Gone) == Sending::Gone {
-            return None;
-        }
-        // SAFETY: the state said that the value is there, and says Gone now.
-        Some(unsafe { self.slot.with(|slot| slot.assume_init_read()) })
-    }
-
-    /// The value, unless it has gone.
-    pub(crate) fn take_back(&mut self) -> Option<T> {
-        // SAFETY: nobody is linked to what is borrowed alone.
-        unsafe { self.take_out() }
-    }
-
-    /// Arms it with another value; the one that was there.
-    pub(crate) fn put(&mut self, value: T) -> Option<T> {
-        let old = self.take_back();
-        self.slot = UnsafeCell::new(MaybeUninit::new(value));
-        self.state.set(Sending::Armed);
-        old
-    }
-
-    pub(crate) fn is_armed(&self) -> bool {
-        self.state.get() == Sending::Armed
-    }
-}
-
-impl<T> Drop for Offer<T> {
-    fn drop(&mut self) {
-        drop(self.take_back());
-    }
-}
-
-impl<'a, T, F> SendCase<'a, T, F> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
-        SendCase {
+impl<'a, T, F> RecvCase<'a, T, F> {
+    #[inline(always)]
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+        RecvCase {
             chan,
             site,
-            waiter: OnceCell::new(),
-            offer: Offer::new(value),
             face: PhantomData,
         }
     }
 
-    /// The same send, not begun, bound to where an `R` may go.
+    /// The same receive, bound to where an `R` may go.
     ///
-    /// # Panics
+    /// # Examples
     ///
-    /// If its value has gone already.
+    /// ```
+    /// use chan_core::select::{Bound, RecvArm, RecvCase, RustFace};
+    ///
+    /// let (_tx, rx) = chan_core::bounded::<u8>(1);
+    /// // Does not leave this thread, as an `Rc` does not.
+    /// let case: RecvCase<'_, u8, Bound<RustFace, std::rc::Rc<()>>> = rx.arm().bound();
+    /// drop(case);
+    /// ```
+    pub fn bound<R>(self) -> RecvCase<'a, T, Bound<F, R>> {
+        RecvCase::new(self.chan, self.site)
+    }
+
+    #[inline(always)]
+    pub(crate) fn goes_to(&self) -> Target<'a> {
+        Target::new(self.chan.map(Hchan::header), Direction::Recv)
+    }
+}
+
+impl<'a, T, F> SendCase<'a, T, F> {
+    #[inline(always)]
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
+        SendCase {
+            chan,
+            site,
+            value: Cell::new(Some(value)),
+            face: PhantomData,
+        }
+    }
+
+    /// The same send, bound to where an `R` may go.
     ///
     /// # Examples
     ///
@@ -458,118 +213,128 @@ impl<'a, T, F> SendCase<'a, T, F> {
     /// let case: SendCase<'_, u8, Bound<GoFace, std::rc::Rc<()>>> = chan.arm(1).bound();
     /// drop(case);
     /// ```
-    pub fn bound<R>(mut self) -> SendCase<'a, T, Bound<F, R>> {
-        let value = self.offer.take_back().expect("it has not begun");
-        SendCase::new(self.chan, value, self.site)
+    pub fn bound<R>(self) -> SendCase<'a, T, Bound<F, R>> {
+        let value = self.value.into_inner();
+        SendCase::new(self.chan, value.expect("it has not gone"), self.site)
     }
 
-    /// The value, if it has not gone.
-    ///
-    /// # Safety
-    ///
-    /// Its wait is over, or has not begun.
-    pub(crate) unsafe fn disarm(&self) -> Option<T> {
-        // SAFETY: the caller's promise.
-        unsafe { self.offer.take_out() }
-    }
-
-    /// What it has to send.
-    pub(crate) fn offer(&mut self) -> &mut Offer<T> {
-        &mut self.offer
-    }
-
-    pub(crate) fn is_armed(&self) -> bool {
-        self.offer.is_armed()
-    }
-
-    /// Makes it ready for another wait.
-    pub(crate) fn renew(&mut self) {
-        self.waiter = OnceCell::new();
+    #[inline(always)]
+    pub(crate) fn goes_to(&self) -> Target<'a> {
+        Target::new(self.chan.map(Hchan::header), Direction::Send)
     }
 }
 
-impl<T, F: SendFace<T>> SendCase<'_, T, F> {
-    /// The result of a case that has won.
+/// What can stand in a list of cases: an armed receive or send.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::select::{self, Case, CaseList, Cons, End, RecvArm};
+///
+/// /// Whether a case could be done at once. It has been, then.
+/// fn happened<C: Case>(case: C) -> bool {
+///     select::look::<Cons<End, C>, 1>(End.and(case), 0, |_| 0).is_some()
+/// }
+/// let chan = chan_core::Chan::<u8>::new(0);
+/// assert!(!happened(chan.arm()));
+/// chan.close();
+/// assert!(happened(chan.arm()));
+/// ```
+#[allow(private_bounds, reason = "keeps foreign cases out")]
+pub trait Case: Alternative<Result = Self::Out> {
+    /// The result.
+    type Out;
+}
+
+/// What engines want of a case.
+pub(crate) trait Alternative {
+    type Result;
+    /// The same case with what it needs to wait.
+    type Waiting: Waiting<Out = Self::Result>;
+
+    /// Where it goes.
+    fn target(&self) -> Target<'_>;
+
+    /// Does the operation if that can be done at once, and most likely it can.
     #[track_caller]
-    pub(crate) fn take(&self) -> F::Out {
-        match self.offer.state.get() {
-            Sending::Gone => F::sent(),
-            Sending::Closed => {
-                // SAFETY: the wait is over.
-                let value = unsafe { self.offer.take_out() }.expect("it came back");
-                let chan = self.chan.expect("nil is never closed");
-                let caller = Location::caller();
-                let text = || sent_on_closed(chan, self.site, caller);
-                F::closed(value, Closed { text: &text })
+    fn attempt(&self) -> Option<Self::Result>;
+
+    /// Readies it for a wait. It has not been done.
+    fn waiting(self) -> Self::Waiting;
+}
+
+impl<T, F: RecvFace<T>> Case for RecvCase<'_, T, F> {
+    type Out = F::Out;
+}
+
+impl<T, F: SendFace<T>> Case for SendCase<'_, T, F> {
+    type Out = F::Out;
+}
+
+impl<'a, T, F: RecvFace<T>> Alternative for RecvCase<'a, T, F> {
+    type Result = F::Out;
+    type Waiting = RecvWaiting<'a, T, F>;
+
+    #[inline(always)]
+    fn target(&self) -> Target<'_> {
+        self.goes_to()
+    }
+
+    #[inline]
+    fn attempt(&self) -> Option<F::Out> {
+        match self.chan?.recv_now() {
+            Received::Value(value, wake) => {
+                wake.fire();
+                Some(F::value(value))
             }
-            Sending::Armed => unreachable!("only a case that has won is asked"),
+            Received::Returned(node) => Some(F::value(node.into_value())),
+            Received::Closed => {
+                took_closed(self.chan, self.site);
+                Some(F::closed())
+            }
+            Received::Empty => None,
         }
     }
-}
 
-impl<T, F> SendCase<'_, T, F> {
     #[inline]
-    pub(crate) fn arm(&self) -> Arm<'_> {
-        Arm::new(self.chan.map(Hchan::header), Direction::Send, self)
+    fn waiting(self) -> Self::Waiting {
+        RecvWaiting::new(self.chan, self.site)
     }
 }
 
-impl<T, F> Erased for SendCase<'_, T, F> {
+impl<'a, T, F: SendFace<T>> Alternative for SendCase<'a, T, F> {
+    type Result = F::Out;
+    type Waiting = SendWaiting<'a, T, F>;
+
+    #[inline(always)]
+    fn target(&self) -> Target<'_> {
+        self.goes_to()
+    }
+
     #[inline]
-    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+    fn attempt(&self) -> Option<F::Out> {
         let chan = self.chan?;
-        // A channel without a limit is never full: the look at it alone, which
-        // comes first and has memory if it must, finds it ready.
-        debug_assert!(!chan.header().is_unbounded());
-        // SAFETY: a case that attempts is not linked.
-        unsafe { self.offer.try_with(|value| chan.op(guard).send(value)) }
+        match chan.send_now(self.value.take()?) {
+            Sent::Done(wake) => {
+                wake.fire();
+                Some(F::sent())
+            }
+            Sent::Full(value) => {
+                self.value.set(Some(value));
+                None
+            }
+            Sent::Closed(value) => {
+                let caller = Location::caller();
+                let text = || sent_on_closed(chan, self.site, caller);
+                Some(F::closed(value, Closed { text: &text }))
+            }
+        }
     }
 
     #[inline]
-    fn attempt_alone(&self) -> Option<Wake> {
-        let chan = self.chan?;
-        // SAFETY: a case that attempts is not linked.
-        unsafe { self.offer.try_with(|value| chan.send_now(value)) }
-    }
-
-    fn waiter(&self) -> &OnceCell<Waiter> {
-        &self.waiter
-    }
-
-    fn slot(&self) -> Option<NonNull<()>> {
-        Some(NonNull::from(&self.offer.slot).cast())
-    }
-
-    fn site(&self) -> Site {
-        self.site
-    }
-
-    fn settle(&self, outcome: Outcome) {
-        self.offer.state.set(match outcome {
-            Outcome::Moved => Sending::Gone,
-            _ => Sending::Closed,
-        });
-    }
-
-    fn abandon(&self) {
-        // A send that was taken from is complete; dropping it changes nothing.
-        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
-            return;
-        };
-        self.offer.state.set(Sending::Gone);
-        // SAFETY: ours, and of this channel.
-        unsafe { chan.header().lock().withdraw(NonNull::from(waiter)) };
-    }
-}
-
-/// Tells a watcher of a send on a closed channel and makes the text for it.
-pub(crate) fn sent_on_closed<T>(chan: &Hchan<T>, site: Site, caller: Site) -> String {
-    let text = handle::misuse(chan, watch::Misuse::SendAfterClose, site);
-    if caller == site {
-        text
-    } else {
-        // Polled: the line of the panic is not the user's.
-        format!("{text} (sent at {site})")
+    fn waiting(self) -> Self::Waiting {
+        let value = self.value.into_inner();
+        SendWaiting::new(self.chan, value.expect("it has not gone"), self.site)
     }
 }
 

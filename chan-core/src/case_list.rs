@@ -1,12 +1,16 @@
 //! Lists of cases whose types are known, as a macro writes them: a list and one
 //! more case, and so on. The result of a list says which of its cases has won,
 //! and what it was.
+//!
+//! A list of cases is looked at as it is; it becomes a list of what waits, once
+//! and in place, when it has to.
 
 use std::convert::Infallible;
+use std::mem::MaybeUninit;
 
-use crate::arm::Arm;
-use crate::case::{RecvCase, SendCase};
-use crate::face::{RecvFace, SendFace};
+use crate::arm::{Arm, Target};
+use crate::case::Case;
+use crate::waiting::Waiting;
 
 /// A list of cases whose types are known: [`End`], or a list and one more case
 /// ([`CaseList::and`]). It owns its cases, so that whoever pins the list pins
@@ -26,7 +30,8 @@ use crate::face::{RecvFace, SendFace};
 ///     Won::Before(Won::Before(none)) => match none {},
 /// }
 /// ```
-pub trait CaseList: sealed::Sealed {
+#[allow(private_bounds, reason = "keeps foreign lists out")]
+pub trait CaseList: sealed::Cases<Result = Self::Won> {
     /// The result of whichever case wins.
     type Won;
     /// How many cases there are.
@@ -49,25 +54,58 @@ pub trait CaseList: sealed::Sealed {
     {
         Cons(self, case)
     }
+}
+
+pub(crate) mod sealed {
+    use super::{Target, WaitingList};
+
+    /// What engines want of a list of cases.
+    pub(crate) trait Cases: Sized {
+        type Result;
+        type Waiting: WaitingList<Won = Self::Result>;
+
+        /// Says where each case goes.
+        fn fill<'c>(&'c self, targets: &mut [Target<'c>]);
+
+        /// Does case `index` if that can be done at once.
+        #[track_caller]
+        fn attempt(&self, index: usize) -> Option<Self::Result>;
+
+        /// Readies the cases for a wait. None has been done.
+        ///
+        /// # Safety
+        ///
+        /// `place` may be written to. It has been, whole, when this returns.
+        unsafe fn make_waiting(self, place: *mut Self::Waiting);
+    }
+}
+
+use sealed::Cases;
+
+/// The cases, readied for a wait. None has been done.
+pub(crate) fn waiting<L: CaseList>(cases: L) -> L::Waiting {
+    let mut place = MaybeUninit::uninit();
+    // SAFETY: ours, and written by this.
+    unsafe {
+        cases.make_waiting(place.as_mut_ptr());
+        place.assume_init()
+    }
+}
+
+/// A list of what waits: like a [`CaseList`].
+pub(crate) trait WaitingList {
+    type Won;
+    const LEN: usize;
+
+    fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]);
 
     /// The result of case `index`, which has won.
     ///
     /// # Panics
     ///
     /// `send on closed channel`, if that is what the case is.
-    #[doc(hidden)]
     #[track_caller]
     fn take(&self, index: usize) -> Self::Won;
-}
-
-pub(crate) mod sealed {
-    use crate::arm::Arm;
-
-    /// Keeps foreign lists out: a list must own its cases.
-    #[allow(private_interfaces, reason = "nobody outside can call it")]
-    pub trait Sealed {
-        fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]);
-    }
 }
 
 /// The list without cases.
@@ -115,47 +153,90 @@ pub enum Won<L, C> {
     This(C),
 }
 
-#[allow(private_interfaces, reason = "nobody outside can call it")]
-impl sealed::Sealed for End {
-    fn fill<'c>(&'c self, _: &mut [Option<Arm<'c>>]) {}
-}
-
 impl CaseList for End {
     type Won = Infallible;
     const LEN: usize = 0;
+}
+
+impl Cases for End {
+    type Result = Infallible;
+    type Waiting = End;
+
+    #[inline(always)]
+    fn fill<'c>(&'c self, _: &mut [Target<'c>]) {}
+
+    #[inline(always)]
+    fn attempt(&self, _: usize) -> Option<Infallible> {
+        None
+    }
+
+    unsafe fn make_waiting(self, place: *mut End) {
+        // SAFETY: the caller's promise.
+        unsafe { place.write(End) };
+    }
+}
+
+impl WaitingList for End {
+    type Won = Infallible;
+    const LEN: usize = 0;
+
+    fn fill<'c>(&'c self, _: &mut [Option<Arm<'c>>]) {}
 
     fn take(&self, _: usize) -> Infallible {
         unreachable!("an index beyond the list")
     }
 }
 
-macro_rules! list_of {
-    ($case:ident, $face:ident) => {
-        #[allow(private_interfaces, reason = "nobody outside can call it")]
-        impl<T, F, L: CaseList> sealed::Sealed for Cons<L, $case<'_, T, F>> {
-            #[inline]
-            fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
-                let (last, before) = arms.split_last_mut().expect("one place per case");
-                *last = Some(self.1.arm());
-                self.0.fill(before);
-            }
-        }
-
-        impl<T, F: $face<T>, L: CaseList> CaseList for Cons<L, $case<'_, T, F>> {
-            type Won = Won<L::Won, F::Out>;
-            const LEN: usize = L::LEN + 1;
-
-            #[inline]
-            fn take(&self, index: usize) -> Self::Won {
-                if index == L::LEN {
-                    Won::This(self.1.take())
-                } else {
-                    Won::Before(self.0.take(index))
-                }
-            }
-        }
-    };
+#[allow(private_bounds, reason = "nobody outside has other cases")]
+impl<L: CaseList, C: Case> CaseList for Cons<L, C> {
+    type Won = Won<L::Won, C::Out>;
+    const LEN: usize = L::LEN + 1;
 }
 
-list_of!(RecvCase, RecvFace);
-list_of!(SendCase, SendFace);
+impl<L: CaseList, C: Case> Cases for Cons<L, C> {
+    type Result = Won<L::Won, C::Out>;
+    type Waiting = Cons<L::Waiting, C::Waiting>;
+
+    #[inline(always)]
+    fn fill<'c>(&'c self, targets: &mut [Target<'c>]) {
+        targets[L::LEN] = self.1.target();
+        self.0.fill(targets);
+    }
+
+    #[inline(always)]
+    fn attempt(&self, index: usize) -> Option<Self::Result> {
+        if index == L::LEN {
+            self.1.attempt().map(Won::This)
+        } else {
+            self.0.attempt(index).map(Won::Before)
+        }
+    }
+
+    unsafe fn make_waiting(self, place: *mut Self::Waiting) {
+        // SAFETY: the caller's promise; the two fields are all there is.
+        unsafe {
+            self.0.make_waiting(&raw mut (*place).0);
+            (&raw mut (*place).1).write(self.1.waiting());
+        }
+    }
+}
+
+impl<L: WaitingList, W: Waiting> WaitingList for Cons<L, W> {
+    type Won = Won<L::Won, W::Out>;
+    const LEN: usize = L::LEN + 1;
+
+    #[inline]
+    fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
+        arms[L::LEN] = Some(self.1.arm());
+        self.0.fill(arms);
+    }
+
+    #[inline]
+    fn take(&self, index: usize) -> Self::Won {
+        if index == L::LEN {
+            Won::This(self.1.take())
+        } else {
+            Won::Before(self.0.take(index))
+        }
+    }
+}

@@ -24,11 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::case::{Offer, RecvArm, SendArm};
+use crate::arm::Target;
+use crate::case::{Alternative, RecvArm, SendArm};
 use crate::face::{RecvFace, SendFace};
-use crate::look::{self, Frozen, Winner};
+use crate::look::{self, Frozen, Glance};
 use crate::nil::{self, Nothing};
-use crate::parker::Party;
+use crate::parker::{Party, Wake};
+use crate::waiting::Offer;
 use crate::{coop, selection};
 
 use self::entry::{Cases, Entry, Handled, Receives, Sends};
@@ -53,9 +55,15 @@ pub struct CaseSet<'a, R> {
     cases: Cases<'a, R>,
     /// Numbers that were given back, lowest first.
     free: BinaryHeap<Reverse<u16>>,
-    /// Who takes part in this select; filled by [`CaseSet::line_up`].
+    /// Who takes part in a select, those that go first in front; filled by
+    /// [`CaseSet::line_up`].
     order: Vec<u16>,
     first: usize,
+    /// Whether `order` is up to date.
+    lined_up: bool,
+    /// Whether a case may have to be renewed: it has waited, or has a result
+    /// that nobody took.
+    stale: bool,
     space: Vec<u16>,
     party: Box<Party>,
     waiting: bool,
@@ -78,6 +86,8 @@ impl<'a, R> CaseSet<'a, R> {
             free: BinaryHeap::new(),
             order: Vec::new(),
             first: 0,
+            lined_up: true,
+            stale: false,
             space: Vec::new(),
             party: Box::new(Party::task(0, true, false)),
             waiting: false,
@@ -114,7 +124,9 @@ impl<'a, R> CaseSet<'a, R> {
         A::Face: Send + 'a,
     {
         let case = operand.arm();
-        self.add(Box::new(Receives { case, then }))
+        let target = case.goes_to();
+        let case = case.waiting();
+        self.add(target, Box::new(Receives { case, then }))
     }
 
     /// Adds a send of this value.
@@ -145,20 +157,24 @@ impl<'a, R> CaseSet<'a, R> {
         A::Face: Send + 'a,
     {
         let case = operand.arm(value);
+        let target = case.goes_to();
+        let case = case.waiting();
         SendKey {
-            key: self.add(Box::new(Sends { case, then })),
+            key: self.add(target, Box::new(Sends { case, then })),
             element: PhantomData,
         }
     }
 
-    fn add(&mut self, case: Box<dyn Handled<R> + Send + 'a>) -> CaseKey {
+    fn add(&mut self, target: Target<'a>, case: Box<dyn Handled<R> + Send + 'a>) -> CaseKey {
         /// A number by itself: Relaxed.
         static SERIAL: AtomicU64 = AtomicU64::new(1);
 
         self.abandon();
+        self.lined_up = false;
         let entry = Entry {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             first: false,
+            target,
             case,
         };
         let serial = entry.serial;
@@ -182,6 +198,8 @@ impl<'a, R> CaseSet<'a, R> {
 
     fn entry(&mut self, key: CaseKey) -> Option<&mut Entry<'a, R>> {
         self.abandon();
+        // Whoever asks changes something.
+        self.lined_up = false;
         let entry = self.cases.0.get_mut(key.index())?.as_mut()?;
         (entry.serial == key.serial).then_some(entry)
     }
@@ -317,11 +335,20 @@ impl<'a, R> CaseSet<'a, R> {
     /// assert_eq!(set.look(|_| 0), Some(Some(1)));
     /// ```
     #[track_caller]
-    pub fn look(&mut self, chance: impl FnMut(u32) -> u32) -> Option<R> {
+    pub fn look(&mut self, mut chance: impl FnMut(u32) -> u32) -> Option<R> {
         self.line_up();
         let (order, space) = (&mut self.order, &mut self.space);
-        let won = look::unless_idle(&self.cases, order, space, self.first, chance)?;
-        let index = won.fire();
+        let cases = &self.cases;
+        let index = match look::unless_idle(cases, order, space, self.first, &mut chance) {
+            Glance::Won(index, wake) => self.fired(index, wake),
+            Glance::Idle(_) => return None,
+            Glance::Lost => {
+                look::shuffle(order, self.first, chance);
+                let won = Frozen::lock(cases, order, space).look(order)?;
+                self.stale = true;
+                won.fire()
+            }
+        };
         Some(self.finish(index))
     }
 
@@ -348,12 +375,13 @@ impl<'a, R> CaseSet<'a, R> {
         deadline: Option<Instant>,
     ) -> Option<R> {
         let index = match self.look_at_once(&mut chance) {
-            Some(won) => won.fire(),
+            Some(won) => won,
             None if self.order.is_empty() => {
                 nil::wait_without_cases(deadline);
                 return None;
             }
             None => {
+                self.stale = true;
                 let (order, space) = (&mut self.order, &mut self.space);
                 let (cases, first) = (&self.cases, self.first);
                 selection::wait_in_queues(cases, order, space, first, &mut chance, deadline)?
@@ -429,7 +457,7 @@ impl<'a, R> CaseSet<'a, R> {
             self.forget_waker();
             won?
         } else {
-            self.look_at_once(|_| 0)?.fire()
+            self.look_at_once(&mut |_| 0)?
         };
         Some(self.finish(index))
     }
@@ -467,9 +495,17 @@ impl<'a, R> CaseSet<'a, R> {
         *self.party = Party::task(0, true, false);
     }
 
-    /// Who takes part, those that go first in front.
+    /// Sees to `order` and to stale cases, if there is something to see to.
+    #[inline]
     fn line_up(&mut self) {
         self.abandon();
+        if !self.lined_up || self.stale {
+            self.line_up_anew();
+        }
+    }
+
+    #[cold]
+    fn line_up_anew(&mut self) {
         self.order.clear();
         for first in [true, false] {
             for (index, entry) in self.cases.0.iter_mut().enumerate() {
@@ -483,11 +519,28 @@ impl<'a, R> CaseSet<'a, R> {
                 self.first = self.order.len();
             }
         }
+        (self.lined_up, self.stale) = (true, false);
     }
 
-    fn look_at_once(&mut self, chance: impl FnMut(u32) -> u32) -> Option<Winner> {
+    #[track_caller]
+    fn look_at_once(&mut self, chance: &mut impl FnMut(u32) -> u32) -> Option<u16> {
         self.line_up();
-        look::at_once(&self.cases, &mut self.order, self.first, chance).winner()
+        let (order, space) = (&self.order, &mut self.space);
+        match look::at_once(&self.cases, order, space, self.first, chance) {
+            Glance::Won(index, wake) => Some(self.fired(index, wake)),
+            Glance::Idle(_) | Glance::Lost => None,
+        }
+    }
+
+    /// Wakes the counterpart of a case that has won in a look.
+    fn fired(&mut self, index: u16, wake: Wake) -> u16 {
+        if !matches!(wake, Wake::None) {
+            // A waker may panic, and then nobody takes the result.
+            self.stale = true;
+            wake.fire();
+            self.stale = false;
+        }
+        index
     }
 
     fn first_poll(
@@ -501,7 +554,7 @@ impl<'a, R> CaseSet<'a, R> {
         }
         if let Some(won) = self.look_at_once(&mut chance) {
             coop::was_ready();
-            return Some(won.fire());
+            return Some(won);
         }
         if self.order.is_empty() {
             let site = std::panic::Location::caller();
@@ -509,6 +562,7 @@ impl<'a, R> CaseSet<'a, R> {
             self.nothing.insert(nothing).as_ref().list();
             return None;
         }
+        self.stale = true;
         // Foreign code, so between two looks and not within one.
         look::shuffle(&mut self.order, self.first, chance);
         let waker = cx.waker().clone();
@@ -540,7 +594,10 @@ impl<'a, R> CaseSet<'a, R> {
     #[track_caller]
     fn finish(&mut self, index: u16) -> R {
         let entry = self.cases.0[index as usize].as_mut();
-        entry.expect("it has won").case.finish()
+        let case = &mut entry.expect("it has won").case;
+        // A send has nothing to send after this, whether or not it panics.
+        self.lined_up &= case.is_receive();
+        case.finish()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::grant::CloseCase;
 use crate::hchan::Hchan;
 use crate::nil;
 use crate::receiver::Receiver;
-use crate::selection::Selection;
+use crate::selection::TaskWait;
 use crate::sender::Sender;
 use crate::waitq::{Direction, Site};
 
@@ -35,14 +35,14 @@ use crate::waitq::{Direction, Site};
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ClosedFuture<'a, T> {
-    selection: Selection<Cons<End, CloseCase<'a, T>>, 1>,
+    selection: TaskWait<Cons<End, CloseCase<'a, T>>, 1>,
 }
 
 impl<'a, T> ClosedFuture<'a, T> {
     fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
         let case = CloseCase::new(chan, site);
         ClosedFuture {
-            selection: Selection::operation(Cons(End, case), false),
+            selection: TaskWait::operation(Cons(End, case), false),
         }
     }
 }
@@ -54,7 +54,7 @@ impl<T> Future for ClosedFuture<'_, T> {
         // SAFETY: the only field is pinned with the future: nothing moves out
         // of it, and neither type has a Drop that could.
         let selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.poll(cx, |_| 0));
+        ready!(selection.as_ref().poll(cx, |_| 0));
         Poll::Ready(())
     }
 }

@@ -1,6 +1,6 @@
 //! The futures of single operations.
 //!
-//! Each is a [`Selection`] of one case; what is said there of dropping holds
+//! Each is a [`Selection`](crate::selection::Selection) of one case; what is said there of dropping holds
 //! here.
 
 use std::fmt;
@@ -8,11 +8,12 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::case::{RecvCase, SendCase};
+use crate::case::{Alternative, RecvCase, SendCase};
 use crate::case_list::{Cons, End, Won};
 use crate::error::SendError;
 use crate::face::{RecvFace, RustFace, SendFace};
-use crate::selection::Selection;
+use crate::selection::TaskWait;
+use crate::waiting::{RecvWaiting, SendWaiting};
 
 /// Receives a value; made by [`Receiver::recv_async`](crate::Receiver::recv_async)
 /// and [`Chan::recv_async`](crate::Chan::recv_async).
@@ -38,7 +39,7 @@ use crate::selection::Selection;
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T, F: RecvFace<T>> {
-    selection: Selection<Cons<End, RecvCase<'a, T, F>>, 1>,
+    selection: TaskWait<Cons<End, RecvWaiting<'a, T, F>>, 1>,
 }
 
 /// Sends a value; made by [`Sender::send_async`](crate::Sender::send_async)
@@ -62,11 +63,11 @@ pub struct RecvFuture<'a, T, F: RecvFace<T>> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture<'a, T, F: SendFace<T>> {
-    selection: Selection<Cons<End, SendCase<'a, T, F>>, 1>,
+    selection: TaskWait<Cons<End, SendWaiting<'a, T, F>>, 1>,
 }
 
 macro_rules! future_of_one {
-    ($future:ident, $case:ident, $face:ident) => {
+    ($future:ident, $case:ident, $waiting:ident, $face:ident) => {
         impl<'a, T, F: $face<T>> $future<'a, T, F> {
             pub(crate) fn new(case: $case<'a, T, F>) -> Self {
                 Self::with_deadline(case, false)
@@ -76,13 +77,13 @@ macro_rules! future_of_one {
             /// makes it sees to the deadline.
             pub(crate) fn with_deadline(case: $case<'a, T, F>, has_deadline: bool) -> Self {
                 $future {
-                    selection: Selection::operation(Cons(End, case), has_deadline),
+                    selection: TaskWait::operation(Cons(End, case.waiting()), has_deadline),
                 }
             }
 
             fn selection(
                 self: Pin<&mut Self>,
-            ) -> Pin<&mut Selection<Cons<End, $case<'a, T, F>>, 1>> {
+            ) -> Pin<&mut TaskWait<Cons<End, $waiting<'a, T, F>>, 1>> {
                 // SAFETY: the only field is pinned with the future: nothing
                 // moves out of it, and neither type has a Drop that could.
                 unsafe { self.map_unchecked_mut(|this| &mut this.selection) }
@@ -94,7 +95,7 @@ macro_rules! future_of_one {
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Out> {
                 // One case: there is nothing to choose.
-                match ready!(self.selection().poll(cx, |_| 0)) {
+                match ready!(self.selection().as_ref().poll(cx, |_| 0)) {
                     Won::This(result) => Poll::Ready(result),
                 }
             }
@@ -118,13 +119,13 @@ macro_rules! future_of_one {
     };
 }
 
-future_of_one!(RecvFuture, RecvCase, RecvFace);
-future_of_one!(SendFuture, SendCase, SendFace);
+future_of_one!(RecvFuture, RecvCase, RecvWaiting, RecvFace);
+future_of_one!(SendFuture, SendCase, SendWaiting, SendFace);
 
 impl<T, F: RecvFace<T>> RecvFuture<'_, T, F> {
     /// Stops waiting: the result, if it came before that.
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
-        match self.selection().give_up()? {
+        match self.selection().as_ref().give_up()? {
             Won::This(result) => Some(result),
         }
     }
@@ -134,8 +135,8 @@ impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
     /// Stops waiting: the result, if it came before that, or the value.
     #[track_caller]
     pub(crate) fn give_up(self: Pin<&mut Self>) -> Result<F::Out, T> {
-        let mut selection = self.selection();
-        match selection.as_mut().give_up() {
+        let selection = self.selection();
+        match selection.as_ref().give_up() {
             Some(Won::This(result)) => Ok(result),
             None => {
                 // SAFETY: that was the end of the wait.
@@ -150,9 +151,9 @@ impl<T> SendFuture<'_, T, RustFace> {
     /// Ends it in whatever state it is: the value, if it has not gone. It does
     /// not send what it has not tried to send, so nothing foreign is called.
     pub(crate) fn take_back(self: Pin<&mut Self>) -> Option<T> {
-        let mut selection = self.selection();
+        let selection = self.selection();
         if selection.is_parked()
-            && let Some(Won::This(sent)) = selection.as_mut().give_up()
+            && let Some(Won::This(sent)) = selection.as_ref().give_up()
         {
             return sent.err().map(SendError::into_inner);
         }

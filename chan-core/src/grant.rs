@@ -5,13 +5,12 @@ use std::cell::{Cell, OnceCell};
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::arm::{Arm, Erased};
-use crate::case::sent_on_closed;
-use crate::case_list::{CaseList, Cons, End, sealed};
+use crate::arm::{Arm, Erased, Target};
 use crate::face::{Closed, SendFace};
 use crate::hchan::{Hchan, Reserved};
 use crate::header::Guard;
 use crate::parker::Wake;
+use crate::waiting::{Waiting, sent_on_closed};
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 
 /// A request for a permit of a channel, which is nil if it is none.
@@ -154,26 +153,21 @@ impl<T> Erased for CloseCase<'_, T> {
     }
 }
 
-macro_rules! list_of_one {
+macro_rules! waits_alone {
     ($case:ident, $direction:ident) => {
-        #[allow(private_interfaces, reason = "nobody outside can call it")]
-        impl<T> sealed::Sealed for Cons<End, $case<'_, T>> {
-            fn fill<'c>(&'c self, arms: &mut [Option<Arm<'c>>]) {
-                let case = &self.1;
-                let header = case.chan.map(Hchan::header);
-                arms[0] = Some(Arm::new(header, Direction::$direction, case));
-            }
-        }
-
-        impl<T> CaseList for Cons<End, $case<'_, T>> {
+        impl<T> Waiting for $case<'_, T> {
             /// Asked of the case itself.
-            type Won = ();
-            const LEN: usize = 1;
+            type Out = ();
 
-            fn take(&self, _: usize) {}
+            fn arm(&self) -> Arm<'_> {
+                let header = self.chan.map(Hchan::header);
+                Arm::new(Target::new(header, Direction::$direction), self)
+            }
+
+            fn take(&self) {}
         }
     };
 }
 
-list_of_one!(ReserveCase, Send);
-list_of_one!(CloseCase, Close);
+waits_alone!(ReserveCase, Send);
+waits_alone!(CloseCase, Close);

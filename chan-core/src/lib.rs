@@ -120,6 +120,7 @@ mod future;
 mod grant;
 mod look;
 mod selection;
+mod waiting;
 
 mod case_set;
 
@@ -201,7 +202,7 @@ pub use weak::{WeakChan, WeakReceiver, WeakRecvChan, WeakSendChan, WeakSender};
 /// ```
 pub mod select {
     pub use crate::alarm::Alarm;
-    pub use crate::case::{RecvArm, RecvCase, SendArm, SendCase};
+    pub use crate::case::{Case, RecvArm, RecvCase, SendArm, SendCase};
     pub use crate::case_list::{CaseList, Cons, End, Won};
     pub use crate::case_set::{CaseKey, CaseSet, SendKey};
     pub use crate::face::{Bound, Closed, GoFace, RecvFace, RustFace, SendFace};

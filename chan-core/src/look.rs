@@ -40,7 +40,7 @@
 
 use std::ptr::NonNull;
 
-use crate::arm::Arm;
+use crate::arm::{Arm, Target};
 use crate::nil;
 use crate::parker::{Party, Wake};
 use crate::waitq::{Outcome, Waiter};
@@ -51,6 +51,11 @@ pub(crate) const MOST: usize = 1 << 16;
 /// Cases by number.
 pub(crate) trait Arms {
     fn arm(&self, index: u16) -> Arm<'_>;
+
+    #[inline]
+    fn target(&self, index: u16) -> Target<'_> {
+        self.arm(index).target()
+    }
 }
 
 impl Arms for [Arm<'_>] {
@@ -60,7 +65,31 @@ impl Arms for [Arm<'_>] {
     }
 }
 
-/// A case that won in a look, with the wake of its counterpart.
+/// Cases by number, as far as a look at one after the other goes.
+pub(crate) trait Glances {
+    /// What comes of a case that is ready.
+    type Out;
+    fn target(&self, index: u16) -> Target<'_>;
+    /// Does the operation if that can be done at once. No lock is held.
+    #[track_caller]
+    fn attempt_alone(&self, index: u16) -> Option<Self::Out>;
+}
+
+impl<A: Arms + ?Sized> Glances for A {
+    type Out = Wake;
+
+    #[inline]
+    fn target(&self, index: u16) -> Target<'_> {
+        Arms::target(self, index)
+    }
+
+    #[inline]
+    fn attempt_alone(&self, index: u16) -> Option<Wake> {
+        self.arm(index).attempt_alone()
+    }
+}
+
+/// A case that won under the locks, with the wake of its counterpart.
 pub(crate) struct Winner {
     index: u16,
     wake: Wake,
@@ -76,61 +105,54 @@ impl Winner {
 }
 
 /// What a glance at all cases has brought.
-pub(crate) enum Glance {
-    Won(Winner),
+pub(crate) enum Glance<R> {
+    /// This case was ready, and has been done.
+    Won(u16, R),
     /// None was ready when its turn came; the sum of the words.
     Idle(u64),
     /// Some seemed ready, but others were faster.
     Lost,
 }
 
-impl Glance {
-    #[inline]
-    pub(crate) fn winner(self) -> Option<Winner> {
-        match self {
-            Glance::Won(winner) => Some(winner),
-            Glance::Idle(_) | Glance::Lost => None,
-        }
-    }
-}
-
 /// Pass 0. `order` has the numbers of the cases, the first `first` of them in
-/// the order in which they are to be looked at. The others change places.
-/// `chance` gives numbers below its argument, each equally likely.
-#[inline]
-pub(crate) fn at_once<A: Arms + ?Sized>(
-    arms: &A,
-    order: &mut [u16],
+/// the order in which they are to be looked at; `space` is as long. `chance`
+/// gives numbers below its argument, each equally likely.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn at_once<G: Glances + ?Sized>(
+    cases: &G,
+    order: &[u16],
+    space: &mut [u16],
     first: usize,
-    mut chance: impl FnMut(u32) -> u32,
-) -> Glance {
+    chance: &mut impl FnMut(u32) -> u32,
+) -> Glance<G::Out> {
     let mut sum = 0_u64;
     let mut lost = false;
-    let (listed, order) = order.split_at_mut(first.min(order.len()));
-    for &mut index in listed {
-        let arm = arms.arm(index);
-        let Some(seen) = arm.peek() else { continue };
+    let (before, others) = order.split_at(first.min(order.len()));
+    for &index in before {
+        let target = cases.target(index);
+        let Some(seen) = target.peek() else { continue };
         sum = sum.wrapping_add(seen.word());
-        if arm.may(seen) {
-            match arm.attempt_alone() {
-                Some(wake) => return Glance::Won(Winner { index, wake }),
+        if target.may(seen) {
+            match cases.attempt_alone(index) {
+                Some(out) => return Glance::Won(index, out),
                 None => lost = true,
             }
         }
     }
-    let (count, down) = (order.len(), order.len() > 1 && chance(2) != 0);
-    let place_of = |number: usize| if down { count - 1 - number } else { number };
-    // Those that seem ready come to stand at the beginning of the way.
+    let down = others.len() > 1 && chance(2) != 0;
     let mut ready = 0;
-    for number in 0..count {
-        let place = place_of(number);
-        let arm = arms.arm(order[place]);
-        let Some(seen) = arm.peek() else { continue };
+    for place in 0..others.len() {
+        let index = others[if down {
+            others.len() - 1 - place
+        } else {
+            place
+        }];
+        let target = cases.target(index);
+        let Some(seen) = target.peek() else { continue };
         sum = sum.wrapping_add(seen.word());
-        if arm.may(seen) {
-            order.swap(place_of(ready), place);
-            ready += 1;
-        }
+        space[ready] = index;
+        ready += usize::from(target.may(seen));
     }
     lost |= ready > 0;
     while ready > 0 {
@@ -139,12 +161,12 @@ pub(crate) fn at_once<A: Arms + ?Sized>(
             // Whatever chance says, it is one of them.
             _ => chance(ready as u32) as usize % ready,
         };
-        let index = order[place_of(pick)];
-        if let Some(wake) = arms.arm(index).attempt_alone() {
-            return Glance::Won(Winner { index, wake });
+        let index = space[pick];
+        if let Some(out) = cases.attempt_alone(index) {
+            return Glance::Won(index, out);
         }
         ready -= 1;
-        order.swap(place_of(pick), place_of(ready));
+        space[pick] = space[ready];
     }
     if lost {
         Glance::Lost
@@ -153,33 +175,37 @@ pub(crate) fn at_once<A: Arms + ?Sized>(
     }
 }
 
-/// Pass 0 for a select with a default: nothing only if at one moment no case
-/// was ready. `space` is as long as `order`.
-#[inline]
-pub(crate) fn unless_idle<A: Arms + ?Sized>(
-    arms: &A,
-    order: &mut [u16],
+/// Pass 0 for a select with a default: idle only if at one moment no case was
+/// ready, lost if it changes all the time and must be held to know that.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn unless_idle<G: Glances + ?Sized>(
+    cases: &G,
+    order: &[u16],
     space: &mut [u16],
     first: usize,
-    mut chance: impl FnMut(u32) -> u32,
-) -> Option<Winner> {
+    chance: &mut impl FnMut(u32) -> u32,
+) -> Glance<G::Out> {
     const ROUNDS: usize = 4;
     for _ in 0..ROUNDS {
-        match at_once(arms, order, first, &mut chance) {
-            Glance::Won(winner) => return Some(winner),
+        match at_once(cases, order, space, first, chance) {
+            Glance::Idle(sum) if order.len() < 2 || sum == sum_of_words(cases, order) => {
+                return Glance::Idle(sum);
+            }
             // Of one channel the first look was a moment already.
-            _ if order.len() < 2 => return None,
-            Glance::Idle(sum) if sum == sum_of_words(arms, order) => return None,
+            Glance::Lost if order.len() < 2 => return Glance::Idle(0),
             Glance::Idle(_) | Glance::Lost => {}
+            won => return won,
         }
     }
-    // It changes all the time: hold it.
-    shuffle(order, first, chance);
-    Frozen::lock(arms, order, space).look(order)
+    Glance::Lost
 }
 
-fn sum_of_words<A: Arms + ?Sized>(arms: &A, order: &[u16]) -> u64 {
-    let headers = order.iter().filter_map(|&index| arms.arm(index).header());
+#[inline]
+fn sum_of_words<G: Glances + ?Sized>(cases: &G, order: &[u16]) -> u64 {
+    let headers = order
+        .iter()
+        .filter_map(|&index| cases.target(index).header());
     headers.fold(0, |sum, header| sum.wrapping_add(header.look().word()))
 }
 
@@ -378,12 +404,13 @@ mod tests {
 
     use super::*;
     use crate::Chan;
-    use crate::case::{RecvArm, RecvCase};
+    use crate::case::{Alternative, RecvArm};
     use crate::face::GoFace;
+    use crate::waiting::{RecvWaiting, Waiting};
 
     /// Receives that have something happen between the looks at two of them.
     struct Gap<'c, F> {
-        cases: &'c [RecvCase<'c, u8, GoFace>],
+        cases: &'c [RecvWaiting<'c, u8, GoFace>],
         looks: Cell<usize>,
         happens: F,
     }
@@ -406,7 +433,7 @@ mod tests {
             let (first, last) = if down == 1 { (&c, &a) } else { (&a, &c) };
             last.send(1);
             let gap = Gap {
-                cases: &[&a, &b, &c].map(RecvArm::arm),
+                cases: &[&a, &b, &c].map(|chan| RecvArm::arm(chan).waiting()),
                 looks: Cell::new(0),
                 happens: |looks| {
                     if looks == 2 {
@@ -415,8 +442,10 @@ mod tests {
                     }
                 },
             };
-            let won = unless_idle(&gap, &mut [0, 1, 2], &mut [0; 3], 0, |_| down);
-            let won = won.expect("at every moment a case was ready").fire();
+            let Glance::Won(won, _) = unless_idle(&gap, &[0, 1, 2], &mut [0; 3], 0, &mut |_| down)
+            else {
+                panic!("at every moment a case was ready")
+            };
             assert_eq!(won, if down == 1 { 2 } else { 0 });
             assert!(first.is_empty(), "it was received");
         }
@@ -430,7 +459,7 @@ mod tests {
         for direction in [0, 1] {
             let [a, b] = [1; 2].map(Chan::<u8>::new);
             let gap = Gap {
-                cases: &[&a, &b].map(RecvArm::arm),
+                cases: &[&a, &b].map(|chan| RecvArm::arm(chan).waiting()),
                 looks: Cell::new(0),
                 happens: |looks| {
                     if looks == 1 {
@@ -439,11 +468,13 @@ mod tests {
                     }
                 },
             };
-            let won = at_once(&gap, &mut [0, 1], 0, |n| {
+            let won = at_once(&gap, &[0, 1], &mut [0; 2], 0, &mut |n| {
                 assert_eq!(n, 2);
                 direction
             });
-            let won = won.winner().expect("the second is ready").fire();
+            let Glance::Won(won, _) = won else {
+                panic!("the second is ready")
+            };
             wins[won as usize] += 1;
         }
         assert_eq!(wins, [1, 1]);

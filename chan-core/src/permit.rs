@@ -20,7 +20,7 @@ use crate::grant::ReserveCase;
 use crate::handle::{ALL, Handle, TX};
 use crate::hchan::{Hchan, Reserved};
 use crate::nil;
-use crate::selection::Selection;
+use crate::selection::TaskWait;
 use crate::sender::Sender;
 use crate::waitq::{Direction, Site};
 
@@ -197,7 +197,7 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ReserveFuture<'a, T, F: SendFace<()>> {
-    selection: Selection<Cons<End, ReserveCase<'a, T>>, 1>,
+    selection: TaskWait<Cons<End, ReserveCase<'a, T>>, 1>,
     handle: Option<SendingHandle<'a, T>>,
     face: std::marker::PhantomData<fn() -> F>,
 }
@@ -206,7 +206,7 @@ impl<'a, T, F: SendFace<()>> ReserveFuture<'a, T, F> {
     fn new(handle: Option<SendingHandle<'a, T>>, site: Site) -> Self {
         let case = ReserveCase::new(handle.map(SendingHandle::chan), site);
         ReserveFuture {
-            selection: Selection::operation(Cons(End, case), false),
+            selection: TaskWait::operation(Cons(End, case), false),
             handle,
             face: std::marker::PhantomData,
         }
@@ -220,8 +220,8 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
         let handle = self.handle;
         // SAFETY: the selection is pinned with the future: nothing moves out
         // of it, and neither type has a Drop that could.
-        let mut selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.as_mut().poll(cx, |_| 0));
+        let selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
+        ready!(selection.as_ref().poll(cx, |_| 0));
         let permit = |_| Permit(handle.expect("nil grants nothing"));
         Poll::Ready(selection.cases().1.take::<F, _>(permit))
     }

@@ -9,16 +9,16 @@
 //! Everything lies in the caller's frame or in the future; waiting allocates
 //! nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::arm::Arm;
-use crate::case_list::CaseList;
+use crate::arm::{Arm, Target};
+use crate::case_list::{CaseList, WaitingList, waiting};
 use crate::coop;
-use crate::look::{self, Arms, Frozen, Glance, Winner};
+use crate::look::{self, Arms, Frozen, Glance, Glances};
 use crate::nil;
 use crate::parker::Party;
 
@@ -41,15 +41,40 @@ use crate::parker::Party;
 /// let won = select::look::<_, 1>(End.and(rx.arm()), 0, |_| 0);
 /// assert!(matches!(won, Some(Won::This(Ok(1)))));
 /// ```
+#[inline]
 #[track_caller]
 pub fn look<L: CaseList, const N: usize>(
     cases: L,
     first: usize,
-    chance: impl FnMut(u32) -> u32,
+    mut chance: impl FnMut(u32) -> u32,
 ) -> Option<L::Won> {
-    let arms = arms::<L, N>(&cases);
+    let glance = look::unless_idle(
+        &Typed::<L, N>::new(&cases),
+        &const { in_order::<N>() },
+        &mut [0; N],
+        first,
+        &mut chance,
+    );
+    match glance {
+        Glance::Won(_, won) => Some(won),
+        Glance::Idle(_) => None,
+        Glance::Lost => hold_and_look::<L, N>(cases, first, &mut chance),
+    }
+}
+
+/// The look of a select whose channels change all the time.
+#[cold]
+#[track_caller]
+fn hold_and_look<L: CaseList, const N: usize>(
+    cases: L,
+    first: usize,
+    chance: &mut dyn FnMut(u32) -> u32,
+) -> Option<L::Won> {
+    let cases = waiting(cases);
+    let arms = arms::<_, N>(&cases);
     let mut order = in_order::<N>();
-    let won = look::unless_idle(&arms[..], &mut order, &mut [0; N], first, chance)?;
+    look::shuffle(&mut order, first, chance);
+    let won = Frozen::lock(&arms[..], &order, &mut [0; N]).look(&order)?;
     Some(cases.take(won.fire().into()))
 }
 
@@ -70,6 +95,7 @@ pub fn look<L: CaseList, const N: usize>(
 /// let won = select::wait::<_, 2>(cases, 0, |_| 0, None);
 /// assert!(matches!(won, Some(Won::This(()))));
 /// ```
+#[inline]
 #[track_caller]
 pub fn wait<L: CaseList, const N: usize>(
     cases: L,
@@ -77,24 +103,67 @@ pub fn wait<L: CaseList, const N: usize>(
     mut chance: impl FnMut(u32) -> u32,
     deadline: Option<Instant>,
 ) -> Option<L::Won> {
+    let glance = look::at_once(
+        &Typed::<L, N>::new(&cases),
+        &const { in_order::<N>() },
+        &mut [0; N],
+        first,
+        &mut chance,
+    );
+    match glance {
+        Glance::Won(_, won) => Some(won),
+        _ => wait_typed::<L, N>(cases, first, &mut chance, deadline),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn wait_typed<L: CaseList, const N: usize>(
+    cases: L,
+    first: usize,
+    chance: &mut dyn FnMut(u32) -> u32,
+    deadline: Option<Instant>,
+) -> Option<L::Won> {
     if N == 0 {
         nil::wait_without_cases(deadline);
         return None;
     }
-    let arms = arms::<L, N>(&cases);
-    let mut order = in_order::<N>();
-    let won = match look::at_once(&arms[..], &mut order, first, &mut chance) {
-        Glance::Won(won) => Some(won.fire()),
-        _ => wait_in_queues(
-            &arms[..],
-            &mut order,
-            &mut [0; N],
-            first,
-            &mut chance,
-            deadline,
-        ),
-    };
-    Some(cases.take(won?.into()))
+    let cases = waiting(cases);
+    let arms = arms::<_, N>(&cases);
+    let (mut order, mut space) = (in_order::<N>(), [0; N]);
+    let won = wait_in_queues(&arms[..], &mut order, &mut space, first, chance, deadline)?;
+    Some(cases.take(won.into()))
+}
+
+/// Cases of known types, to be looked at.
+struct Typed<'c, L, const N: usize> {
+    cases: &'c L,
+    targets: [Target<'c>; N],
+}
+
+impl<'c, L: CaseList, const N: usize> Typed<'c, L, N> {
+    #[inline(always)]
+    fn new(cases: &'c L) -> Self {
+        const { check_count::<N>(L::LEN) };
+        let mut targets = [Target::NIL; N];
+        cases.fill(&mut targets);
+        Typed { cases, targets }
+    }
+}
+
+impl<L: CaseList, const N: usize> Glances for Typed<'_, L, N> {
+    type Out = L::Won;
+
+    #[inline(always)]
+    fn target(&self, index: u16) -> Target<'_> {
+        self.targets[index as usize]
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn attempt_alone(&self, index: u16) -> Option<L::Won> {
+        self.cases.attempt(index.into())
+    }
 }
 
 /// Waits after a first look that has found nothing. `space` is as long as
@@ -141,22 +210,11 @@ pub(crate) fn wait_in_queues<A: Arms + ?Sized>(
 /// # });
 /// ```
 pub struct Selection<L: CaseList, const N: usize> {
-    cases: L,
     first: usize,
-    party: Party,
-    stage: Cell<Stage>,
-    /// Cases and party are pointed to while they wait.
-    _pinned: PhantomPinned,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing has happened.
-    Fresh,
-    /// The cases are queued.
-    Parked,
-    /// A case has won, or it was given up.
-    Over,
+    has_deadline: bool,
+    /// There until they wait, or one has won. Not pinned.
+    cases: Option<L>,
+    waiting: OnceCell<TaskWait<L::Waiting, N>>,
 }
 
 impl<L: CaseList, const N: usize> Selection<L, N> {
@@ -173,23 +231,13 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// let select = Selection::<_, 1>::new(End.and(rx.arm()), 0, false);
     /// drop(select); // it has not looked yet
     /// ```
+    #[inline]
     pub fn new(cases: L, first: usize, has_deadline: bool) -> Self {
-        Selection::with(cases, first, Party::task(N as u32, true, has_deadline))
-    }
-
-    /// One operation.
-    pub(crate) fn operation(cases: L, has_deadline: bool) -> Self {
-        Selection::with(cases, N, Party::task(N as u32, false, has_deadline))
-    }
-
-    fn with(cases: L, first: usize, party: Party) -> Self {
-        const { check_count::<L, N>() };
         Selection {
-            cases,
             first,
-            party,
-            stage: Cell::new(Stage::Fresh),
-            _pinned: PhantomPinned,
+            has_deadline,
+            cases: Some(cases),
+            waiting: OnceCell::new(),
         }
     }
 
@@ -213,22 +261,57 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// tx.try_send(1).unwrap(); // it waits
     /// assert!(select.as_mut().poll(&mut cx, |_| 0).is_ready());
     /// ```
+    #[inline]
     #[track_caller]
     pub fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        chance: impl FnMut(u32) -> u32,
+        mut chance: impl FnMut(u32) -> u32,
     ) -> Poll<L::Won> {
-        let this = self.as_ref().get_ref();
-        let won = match this.stage.get() {
-            Stage::Fresh => this.first_poll(cx, chance),
-            Stage::Parked => this.next_poll(cx),
-            Stage::Over => panic!("polled after it was ready"),
-        };
-        match won {
-            Some(index) => Poll::Ready(this.cases.take(index.into())),
-            None => Poll::Pending,
+        // SAFETY: `waiting` is pinned with `self` and never moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        if let Some(wait) = this.waiting.get() {
+            // SAFETY: as above.
+            return unsafe { Pin::new_unchecked(wait) }.poll(cx, chance);
         }
+        if coop::must_yield(cx) {
+            return Poll::Pending;
+        }
+        let cases = this.cases.as_ref().expect("polled after it was ready");
+        let glance = look::at_once(
+            &Typed::<L, N>::new(cases),
+            &const { in_order::<N>() },
+            &mut [0; N],
+            this.first,
+            &mut chance,
+        );
+        if let Glance::Won(_, won) = glance {
+            this.cases = None;
+            coop::was_ready();
+            return Poll::Ready(won);
+        }
+        // SAFETY: as above.
+        unsafe { Pin::new_unchecked(this) }.begin_to_wait(cx, &mut chance)
+    }
+
+    #[cold]
+    #[track_caller]
+    fn begin_to_wait(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chance: &mut dyn FnMut(u32) -> u32,
+    ) -> Poll<L::Won> {
+        // SAFETY: `waiting` is pinned with `self` and never moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        let cases = this.cases.take().expect("none has won");
+        let wait = this.waiting.get_or_init(|| {
+            let party = Party::task(N as u32, true, this.has_deadline);
+            TaskWait::new(waiting(cases), this.first, party)
+        });
+        // SAFETY: as above.
+        let wait = unsafe { Pin::new_unchecked(wait) };
+        let won = wait.queue(cx, chance);
+        wait.result(won)
     }
 
     /// Ends the wait: the result of the case that has won by now, if one has.
@@ -251,20 +334,100 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     /// ```
     #[track_caller]
     pub fn give_up(self: Pin<&mut Self>) -> Option<L::Won> {
-        let this = self.as_ref().get_ref();
-        let won = match this.stage.replace(Stage::Over) {
-            Stage::Fresh => {
-                let arms = this.arms();
-                let glance = look::at_once(&arms[..], &mut in_order::<N>(), N, |_| 0);
-                glance.winner().map(Winner::fire)
-            }
+        // SAFETY: `waiting` is pinned with `self` and never moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        if let Some(wait) = this.waiting.get() {
+            // SAFETY: as above.
+            return unsafe { Pin::new_unchecked(wait) }.give_up();
+        }
+        let cases = this.cases.take()?;
+        let cases = Typed::<L, N>::new(&cases);
+        let order = const { in_order::<N>() };
+        match look::at_once(&cases, &order, &mut [0; N], N, &mut |_| 0) {
+            Glance::Won(_, won) => Some(won),
+            Glance::Idle(_) | Glance::Lost => None,
+        }
+    }
+}
+
+impl<L: CaseList, const N: usize> std::fmt::Debug for Selection<L, N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selection").field("cases", &N).finish()
+    }
+}
+
+/// What a task waits for, linked or about to be.
+pub(crate) struct TaskWait<W: WaitingList, const N: usize> {
+    cases: W,
+    first: usize,
+    party: Party,
+    stage: Cell<Stage>,
+    /// Cases and party are pointed to while they wait.
+    _pinned: PhantomPinned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has happened.
+    Fresh,
+    /// The cases are queued.
+    Parked,
+    /// A case has won, or it was given up.
+    Over,
+}
+
+impl<W: WaitingList, const N: usize> TaskWait<W, N> {
+    /// One operation.
+    pub(crate) fn operation(cases: W, has_deadline: bool) -> Self {
+        TaskWait::new(cases, N, Party::task(N as u32, false, has_deadline))
+    }
+
+    fn new(cases: W, first: usize, party: Party) -> Self {
+        const { check_count::<N>(W::LEN) };
+        TaskWait {
+            cases,
+            first,
+            party,
+            stage: Cell::new(Stage::Fresh),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// See [`Selection::poll`].
+    #[track_caller]
+    pub(crate) fn poll(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        chance: impl FnMut(u32) -> u32,
+    ) -> Poll<W::Won> {
+        let won = match self.stage.get() {
+            Stage::Fresh => self.first_poll(cx, chance),
+            Stage::Parked => self.next_poll(cx),
+            Stage::Over => panic!("polled after it was ready"),
+        };
+        self.result(won)
+    }
+
+    #[track_caller]
+    fn result(&self, won: Option<u16>) -> Poll<W::Won> {
+        match won {
+            Some(index) => Poll::Ready(self.cases.take(index.into())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// See [`Selection::give_up`].
+    #[track_caller]
+    pub(crate) fn give_up(self: Pin<&Self>) -> Option<W::Won> {
+        let won = match self.stage.replace(Stage::Over) {
+            Stage::Fresh => self.look(N, &mut |_| 0),
             // SAFETY: parked, and over from here on.
             Stage::Parked => unsafe {
-                look::withdraw(&this.arms()[..], &in_order::<N>(), &this.party)
+                look::withdraw(&self.arms()[..], &in_order::<N>(), &self.party)
             },
             Stage::Over => None,
         };
-        Some(this.cases.take(won?.into()))
+        Some(self.cases.take(won?.into()))
     }
 
     /// Whether it waits.
@@ -273,22 +436,46 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
     }
 
     /// The cases.
-    pub(crate) fn cases(&self) -> &L {
+    pub(crate) fn cases(&self) -> &W {
         &self.cases
     }
 
-    fn first_poll(&self, cx: &mut Context<'_>, mut chance: impl FnMut(u32) -> u32) -> Option<u16> {
+    fn look(&self, first: usize, chance: &mut impl FnMut(u32) -> u32) -> Option<u16> {
+        let (arms, order) = (self.arms(), const { in_order::<N>() });
+        match look::at_once(&arms[..], &order, &mut [0; N], first, chance) {
+            Glance::Won(index, wake) => {
+                self.stage.set(Stage::Over);
+                wake.fire();
+                Some(index)
+            }
+            Glance::Idle(_) | Glance::Lost => None,
+        }
+    }
+
+    fn first_poll(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        mut chance: impl FnMut(u32) -> u32,
+    ) -> Option<u16> {
         if coop::must_yield(cx) {
             return None;
         }
-        let arms = self.arms();
-        let mut order = in_order::<N>();
-        let glance = look::at_once(&arms[..], &mut order, self.first, &mut chance);
-        if let Some(won) = glance.winner() {
-            coop::was_ready();
-            self.stage.set(Stage::Over);
-            return Some(won.fire());
+        match self.look(self.first, &mut chance) {
+            Some(won) => {
+                coop::was_ready();
+                Some(won)
+            }
+            None => self.queue(cx, &mut chance),
         }
+    }
+
+    /// Queues up, unless a case is ready.
+    fn queue(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        chance: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<u16> {
+        let (arms, mut order) = (self.arms(), in_order::<N>());
         // Foreign code, so between two looks and not within one.
         look::shuffle(&mut order, self.first, chance);
         let waker = cx.waker().clone();
@@ -310,7 +497,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         None
     }
 
-    fn next_poll(&self, cx: &mut Context<'_>) -> Option<u16> {
+    fn next_poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Option<u16> {
         let arms = self.arms();
         let order = in_order::<N>();
         // SAFETY: parked, and not over.
@@ -366,7 +553,7 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
     }
 }
 
-impl<L: CaseList, const N: usize> Drop for Selection<L, N> {
+impl<W: WaitingList, const N: usize> Drop for TaskWait<W, N> {
     fn drop(&mut self) {
         if self.stage.replace(Stage::Over) == Stage::Parked {
             // SAFETY: parked, and over from here on.
@@ -375,24 +562,24 @@ impl<L: CaseList, const N: usize> Drop for Selection<L, N> {
     }
 }
 
-impl<L: CaseList, const N: usize> std::fmt::Debug for Selection<L, N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Selection").field("cases", &N).finish()
-    }
-}
-
-fn arms<L: CaseList, const N: usize>(cases: &L) -> [Arm<'_>; N] {
-    const { check_count::<L, N>() };
+fn arms<W: WaitingList, const N: usize>(cases: &W) -> [Arm<'_>; N] {
+    const { check_count::<N>(W::LEN) };
     let mut arms = [None; N];
     cases.fill(&mut arms);
     arms.map(|arm| arm.expect("the list fills its places"))
 }
 
-const fn check_count<L: CaseList, const N: usize>() {
-    assert!(N == L::LEN, "N is the number of cases");
+const fn check_count<const N: usize>(cases: usize) {
+    assert!(N == cases, "N is the number of cases");
     assert!(N <= look::MOST, "too many cases (max 65536)");
 }
 
-fn in_order<const N: usize>() -> [u16; N] {
-    std::array::from_fn(|index| index as u16)
+const fn in_order<const N: usize>() -> [u16; N] {
+    let mut order = [0; N];
+    let mut place = 0;
+    while place < N {
+        order[place] = place as u16;
+        place += 1;
+    }
+    order
 }

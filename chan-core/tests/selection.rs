@@ -94,15 +94,6 @@ fn a_selection_is_over_once() {
 }
 
 #[test]
-fn results_that_are_not_there_cannot_be_taken() {
-    let (a, b) = (Chan::<i32>::new(0), Chan::new(0));
-    let cases = End.and(RecvArm::arm(&a)).and(SendArm::arm(&b, 7));
-    for index in [0, 1, 2, usize::MAX] {
-        assert!(caught(|| cases.take(index)));
-    }
-}
-
-#[test]
 fn who_gives_up_gets_what_came_before_that_and_leaves_nothing() {
     for came in [false, true] {
         for polled in [false, true] {
