@@ -41,6 +41,7 @@ macro_rules! select {
 
 mod credits;
 mod ends;
+mod looks;
 mod tasks;
 mod waits;
 
