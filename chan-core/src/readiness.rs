@@ -25,7 +25,9 @@
 //! Atomics: the word is written under the lock with Release and read with
 //! Acquire. So a reading shows what was done before the word was written: that
 //! makes R2 hold, and lets "closed" publish what the closer did (rule 39 of the
-//! parity table). Models: `closed_flag_publishes`, `one_look_at_two_channels`.
+//! parity table). Models: `closed_flag_publishes`, `one_look_at_two_channels`;
+//! of R1: `look_meets_send_and_close`, `look_meets_values_that_come_and_go`,
+//! `look_meets_room_that_comes_and_goes`.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::waitq::Direction;
