@@ -99,6 +99,6 @@ pub(crate) struct Gone {
 
 #[cold]
 pub(crate) fn too_many_handles() -> ! {
-    eprintln!("a channel has more than {LIMIT} handles of one kind; aborting");
+    eprintln!("a channel has too many handles (max {LIMIT} of one kind); aborting");
     std::process::abort()
 }

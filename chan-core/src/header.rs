@@ -333,9 +333,10 @@ impl Header {
     /// The memory is alive, and stays so during this call.
     pub(crate) unsafe fn keep_memory(this: NonNull<Header>) {
         // SAFETY: the caller's promise.
-        unsafe { this.as_ref() }
-            .memory
-            .fetch_add(1, Ordering::Relaxed);
+        let memory = unsafe { &this.as_ref().memory };
+        if memory.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+            too_many_handles();
+        }
     }
 
     /// Gives up a share of the memory, and frees it if it was the last.

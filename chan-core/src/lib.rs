@@ -53,6 +53,13 @@
 //!
 //! The oldest compiler that will do is Rust 1.88.
 //!
+//! # Limits
+//!
+//! A channel has at most 1,048,576 handles that can send, and as many that can
+//! receive; one more aborts the process, as one too many does with an
+//! [`Arc`](std::sync::Arc). The values of a buffer fill at most `isize::MAX`
+//! bytes; a select has at most 65,536 cases.
+//!
 //! # Turns for others
 //!
 //! A task that finds its channel ready at every poll would never let go of its
