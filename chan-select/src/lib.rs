@@ -79,7 +79,8 @@
 //!
 //! # Any number of cases
 //!
-//! A macro is good for some sixty cases (the compiler's `recursion_limit`).
+//! A macro is good for 120 cases before the crate around it must raise its
+//! `recursion_limit`.
 //! [`Select`] has cases that come and go while the program runs.
 
 #![forbid(unsafe_code)]

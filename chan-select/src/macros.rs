@@ -12,8 +12,8 @@
 //!
 //! At the end the operands are evaluated in one `let`, so that what they
 //! borrowed is free again in the bodies, and one `match` runs one body. A case
-//! costs two levels of recursion, so that the compiler's usual limit of 128
-//! is good for some sixty cases.
+//! costs one level of recursion, so that the compiler's usual limit of 128 is
+//! good for a hundred cases and more.
 
 /// Waits for the first of several channel operations, as a thread.
 ///
@@ -100,28 +100,84 @@ macro_rules! __select {
         $crate::__select!(@build $kind $list $bodies $count $first $default)
     };
 
-    // ---- A receive. ----
-    (@case $kind:tt $list:tt $bodies:tt $count:tt [$gate:ident $first:tt] $default:tt
-        recv($operand:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind $list $bodies $count [shut $first] $default
-            [$crate::internal::RecvArm::arm(&$operand)] [$result] $($rest)*)
+    // ---- A send or a receive: a body is an expression and a comma, or a block. ----
+    // In this order: what another macro took for an expression cannot be tried
+    // as a block, which would be an error instead of another rule.
+    (@case $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        [$gate:ident $first:tt] $default:tt
+        $word:ident($($operands:tt)*) -> $result:pat => $body:expr $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $crate::__select!(@operands $word $($operands)*))]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] [shut $first] $default $($($rest)*)?)
     };
-    (@case $kind:tt $list:tt $bodies:tt $count:tt [open [$($first:tt)*]] $default:tt
-        first recv($operand:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind $list $bodies $count [open [$($first)* + 1]] $default
-            [$crate::internal::RecvArm::arm(&$operand)] [$result] $($rest)*)
+    (@case $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        [$gate:ident $first:tt] $default:tt
+        $word:ident($($operands:tt)*) -> $result:pat => $body:block $($rest:tt)+) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $crate::__select!(@operands $word $($operands)*))]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] [shut $first] $default $($rest)+)
+    };
+    (@case $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        [open [$($first:tt)*]] $default:tt
+        first $word:ident($($operands:tt)*) -> $result:pat => $body:expr $(, $($rest:tt)*)?) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $crate::__select!(@operands $word $($operands)*))]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] [open [$($first)* + 1]] $default $($($rest)*)?)
+    };
+    (@case $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
+        [open [$($first:tt)*]] $default:tt
+        first $word:ident($($operands:tt)*) -> $result:pat => $body:block $($rest:tt)+) => {
+        $crate::__select!(@case $kind
+            [$crate::internal::Cons($($list)*, $crate::__select!(@operands $word $($operands)*))]
+            [
+                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
+                { [$crate::internal::Won::This(result)] {
+                    let ($result) = $crate::internal::own(result);
+                    $body
+                } }
+            ]
+            [$($count)* + 1] [open [$($first)* + 1]] $default $($rest)+)
     };
 
-    // ---- A send. ----
-    (@case $kind:tt $list:tt $bodies:tt $count:tt [$gate:ident $first:tt] $default:tt
-        send($operand:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind $list $bodies $count [shut $first] $default
-            [$crate::internal::SendArm::arm(&$operand, $value)] [$result] $($rest)*)
+    (@operands recv $operand:expr $(,)?) => { $crate::internal::RecvArm::arm(&$operand) };
+    (@operands send $operand:expr, $value:expr $(,)?) => {
+        $crate::internal::SendArm::arm(&$operand, $value)
     };
-    (@case $kind:tt $list:tt $bodies:tt $count:tt [open [$($first:tt)*]] $default:tt
-        first send($operand:expr, $value:expr $(,)?) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $kind $list $bodies $count [open [$($first)* + 1]] $default
-            [$crate::internal::SendArm::arm(&$operand, $value)] [$result] $($rest)*)
+    (@operands recv $($operands:tt)*) => {
+        compile_error!("select: a receive is written `recv(channel) -> pattern => body`")
+    };
+    (@operands send $operand:expr $(,)?) => {
+        compile_error!("select: a send needs a value: `send(channel, value) -> pattern => body`")
+    };
+    (@operands send $($operands:tt)*) => {
+        compile_error!("select: a send is written `send(channel, value) -> pattern => body`")
+    };
+    (@operands $other:ident $($operands:tt)*) => {
+        compile_error!(concat!(
+            "select: expected `recv(…)`, `send(…)`, `first` or `default`, found `",
+            stringify!($other), "`"
+        ))
     };
 
     // ---- A default. ----
@@ -149,16 +205,20 @@ macro_rules! __select {
         compile_error!("select: a default is what comes last; only `recv` and `send` can be `first`")
     };
     (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        $word:ident($($operands:tt)*) -> $result:pat => $($rest:tt)*) => {
+        compile_error!("select: after `=>` stands a body: a block, or an expression with a comma behind it")
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
+        first $word:ident($($operands:tt)*) -> $result:pat => $($rest:tt)*) => {
+        compile_error!("select: after `=>` stands a body: a block, or an expression with a comma behind it")
+    };
+    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
         $(first)? recv($($operand:tt)*) => $($rest:tt)*) => {
         compile_error!("select: a receive is written `recv(channel) -> pattern => body`; use `-> _` to ignore the value")
     };
     (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
         $(first)? send($($operand:tt)*) => $($rest:tt)*) => {
         compile_error!("select: a send is written `send(channel, value) -> pattern => body`; use `-> _` to ignore the result")
-    };
-    (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
-        $(first)? send($operand:expr) $($rest:tt)*) => {
-        compile_error!("select: a send needs a value: `send(channel, value) -> pattern => body`")
     };
     (@case $kind:tt $list:tt $bodies:tt $count:tt $first:tt $default:tt
         $(first)? recv $($rest:tt)*) => {
@@ -178,39 +238,6 @@ macro_rules! __select {
             "select: expected `recv(…)`, `send(…)`, `first` or `default`, found `",
             stringify!($other), "`"
         ))
-    };
-
-    // ---- The body of a case: an expression and a comma, or a block. ----
-    // In this order: what another macro took for an expression cannot be tried
-    // as a block, which would be an error instead of another rule.
-    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
-        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:expr $(, $($rest:tt)*)?) => {
-        $crate::__select!(@case $kind
-            [$crate::internal::Cons($($list)*, $($case)*)]
-            [
-                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
-                { [$crate::internal::Won::This(result)] {
-                    let ($result) = $crate::internal::own(result);
-                    $body
-                } }
-            ]
-            [$($count)* + 1] $first $default $($($rest)*)?)
-    };
-    (@body $kind:tt [$($list:tt)*] [$({ [$($earlier:tt)*] $earlier_body:tt })*] [$($count:tt)*]
-        $first:tt $default:tt [$($case:tt)*] [$result:pat] $body:block $($rest:tt)+) => {
-        $crate::__select!(@case $kind
-            [$crate::internal::Cons($($list)*, $($case)*)]
-            [
-                $({ [$crate::internal::Won::Before($($earlier)*)] $earlier_body })*
-                { [$crate::internal::Won::This(result)] {
-                    let ($result) = $crate::internal::own(result);
-                    $body
-                } }
-            ]
-            [$($count)* + 1] $first $default $($rest)+)
-    };
-    (@body $($rest:tt)*) => {
-        compile_error!("select: after `=>` stands a body: a block, or an expression with a comma behind it")
     };
 
     // ---- The body of the default. ----

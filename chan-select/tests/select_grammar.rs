@@ -306,10 +306,10 @@ fn a_timeout_is_evaluated_at_its_place() {
 }
 
 #[test]
-fn sixty_cases_compile() {
+fn a_hundred_and_twenty_cases_compile() {
     let chan = Chan::new(1);
     chan.send(1);
-    macro_rules! of_sixty {
+    macro_rules! of_tens {
         ($($ten:tt)*) => {
             select! {
                 $(
@@ -322,8 +322,8 @@ fn sixty_cases_compile() {
             }
         };
     }
-    let (value, ten) = of_sixty!(0 1 2 3 4 5);
-    assert!(value == Some(1) && ten < 6);
+    let (value, ten) = of_tens!(0 1 2 3 4 5 6 7 8 9 10 11);
+    assert!(value == Some(1) && ten < 12);
 }
 
 /// A select that another macro writes has bodies which that has already read.

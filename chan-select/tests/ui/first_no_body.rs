@@ -1,0 +1,9 @@
+//! A case that goes first has a body.
+
+use chan_core::Chan;
+use chan_select::select;
+
+fn main() {
+    let chan = Chan::<u8>::new(0);
+    select! { first recv(chan) -> _ => }
+}

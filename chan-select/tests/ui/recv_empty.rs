@@ -1,0 +1,9 @@
+//! A receive has a channel.
+
+use chan_core::Chan;
+use chan_select::select;
+
+fn main() {
+    let chan = Chan::<u8>::new(0);
+    select! { recv() -> _ => {}, recv(chan) -> _ => {} }
+}
