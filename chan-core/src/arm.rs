@@ -56,29 +56,23 @@ impl<'c> Target<'c> {
         Target { header, direction }
     }
 
-    /// Its channel, unless that is nil.
-    #[inline(always)]
-    pub(crate) fn header(self) -> Option<&'c Header> {
-        self.header
-    }
-
     /// What its channel says without the lock, a timer asked if there is one.
     /// Nil says nothing.
     #[inline(always)]
     pub(crate) fn peek(self) -> Option<Seen> {
         let header = self.header?;
-        let seen = header.look();
-        if seen.is_timed() && !seen.may(self.direction) {
+        let seen = header.look(self.direction);
+        if seen.is_timed() && !seen.may() {
             header.refresh();
-            return Some(header.look());
+            return Some(header.look(self.direction));
         }
         Some(seen)
     }
 
-    /// Whether it may be possible, going by what its channel has said.
+    /// The same for a second time, to see if something has changed.
     #[inline(always)]
-    pub(crate) fn may(self, seen: Seen) -> bool {
-        seen.may(self.direction)
+    pub(crate) fn peek_again(self) -> Option<Seen> {
+        Some(self.header?.look(self.direction))
     }
 }
 

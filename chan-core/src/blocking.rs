@@ -14,9 +14,12 @@ use std::panic;
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use crate::blocks::Block;
-use crate::hchan::{Forced, Hchan, Received, Reserved, Sent, Slot};
+use crate::blocks::Fresh;
+use crate::hchan::{Forced, Hchan, Received, Reserved, Sent};
 use crate::parker::{Party, Wake};
+use crate::plain::Held;
+use crate::ring::Slot;
+use crate::spin;
 use crate::sync::UnsafeCell;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 use crate::wakes::Wakes;
@@ -42,16 +45,18 @@ pub(crate) enum Batch {
 impl<T> Hchan<T> {
     // ---- At once or not at all. ----
 
-    /// Sends if that can be done at once. Looks without the lock: to find the
-    /// channel full or closed takes a load.
+    /// Sends if that can be done at once. To find the channel full or closed
+    /// takes loads only.
     #[inline]
     pub(crate) fn try_send(&self, value: T) -> Sent<T> {
-        let seen = self.header().look();
-        if seen.is_closed() {
-            return Sent::Closed(value);
-        }
-        if !seen.may(Direction::Send) {
-            return Sent::Full(value);
+        if self.header().sides.are_full() {
+            let seen = self.header().look(Direction::Send);
+            if seen.is_closed() {
+                return Sent::Closed(value);
+            }
+            if !seen.may() {
+                return Sent::Full(value);
+            }
         }
         self.send_now(value)
     }
@@ -59,7 +64,17 @@ impl<T> Hchan<T> {
     /// Sends if that can be done at once, and most likely it can.
     #[inline]
     pub(crate) fn send_now(&self, value: T) -> Sent<T> {
-        let sent = self.op(&mut self.header().lock()).send(value);
+        match self.put_plain(value) {
+            Ok(()) => Sent::Done(Wake::None),
+            Err((value, held)) => self.send_held(value, held),
+        }
+    }
+
+    /// Sends with the lock of the channel, which may be held already.
+    fn send_held(&self, value: T, held: Held<'_>) -> Sent<T> {
+        let mut guard = held.unwrap_or_else(|| self.header().lock());
+        let sent = self.op(&mut guard).send(value);
+        drop(guard);
         match sent {
             Sent::Full(value) if self.header().is_unbounded() => self.grow_and_send(value),
             sent => sent,
@@ -68,27 +83,37 @@ impl<T> Hchan<T> {
 
     /// Sends on a channel without a limit whose blocks are full.
     #[cold]
-    fn grow_and_send(&self, value: T) -> Sent<T> {
-        let block = Block::new();
-        let mut guard = self.header().lock();
-        let mut op = self.op(&mut guard);
-        let not_needed = op.grow(block);
-        let sent = op.send(value);
-        drop(guard);
-        drop(not_needed);
-        sent
+    fn grow_and_send(&self, mut value: T) -> Sent<T> {
+        loop {
+            self.grow();
+            let mut guard = self.header().lock();
+            let mut op = self.op(&mut guard);
+            op.begin();
+            match op.send(value) {
+                // Others have filled it, or it is another's first block.
+                Sent::Full(back) => value = back,
+                sent => return sent,
+            }
+        }
     }
 
-    /// Receives if that can be done at once. Looks without the lock: to find
-    /// the channel empty or closed takes a load.
+    /// Sees to it that there is a spare block.
+    fn grow(&self) {
+        drop(self.spare().offer(Fresh::new()));
+    }
+
+    /// Receives if that can be done at once. To find the channel empty or
+    /// closed takes loads only.
     #[inline]
     pub(crate) fn try_recv(&self) -> Received<T> {
-        let seen = self.header().look();
-        if seen.is_closed_and_empty() {
-            return Received::Closed;
-        }
-        if !seen.may(Direction::Recv) && !seen.is_timed() {
-            return Received::Empty;
+        if self.header().sides.len() == 0 {
+            let seen = self.header().look(Direction::Recv);
+            if seen.is_closed_and_empty() {
+                return Received::Closed;
+            }
+            if !seen.may() && !seen.is_timed() {
+                return Received::Empty;
+            }
         }
         self.recv_now()
     }
@@ -96,7 +121,17 @@ impl<T> Hchan<T> {
     /// Receives if that can be done at once, and most likely it can.
     #[inline]
     pub(crate) fn recv_now(&self) -> Received<T> {
-        let received = self.op(&mut self.header().lock()).recv();
+        match self.take_plain() {
+            Ok(value) => Received::Value(value, Wake::None),
+            Err(held) => self.recv_held(held),
+        }
+    }
+
+    /// Receives with the lock of the channel, which may be held already.
+    fn recv_held(&self, held: Held<'_>) -> Received<T> {
+        let mut guard = held.unwrap_or_else(|| self.header().lock());
+        let received = self.op(&mut guard).recv();
+        drop(guard);
         if matches!(received, Received::Empty) && self.header().refresh() {
             return self.op(&mut self.header().lock()).recv();
         }
@@ -162,27 +197,70 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<(), (Stop, T)> {
-        match self.send_now(value) {
-            Sent::Done(wake) => {
-                wake.fire();
-                Ok(())
-            }
-            Sent::Closed(value) => Err((Stop::Closed, value)),
-            Sent::Full(value) => self.send_slow(value, deadline, site),
+        match self.put_plain(value) {
+            Ok(()) => Ok(()),
+            Err((value, held)) => self.send_or_wait(value, held, deadline, site),
         }
     }
 
     /// Receives, waiting as long as the deadline allows.
     #[inline]
     pub(crate) fn recv(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
-        match self.recv_now() {
+        // To find it closed takes loads only.
+        if self.header().is_closed() {
+            return self.recv_or_wait(None, deadline, site);
+        }
+        match self.take_plain() {
+            Ok(value) => Ok(value),
+            Err(held) => self.recv_or_wait(held, deadline, site),
+        }
+    }
+
+    #[inline(never)]
+    fn send_or_wait(
+        &self,
+        value: T,
+        held: Held<'_>,
+        deadline: Option<Instant>,
+        site: Site,
+    ) -> Result<(), (Stop, T)> {
+        match self.send_held(value, held) {
+            Sent::Done(wake) => {
+                wake.fire();
+                Ok(())
+            }
+            Sent::Closed(value) => Err((Stop::Closed, value)),
+            Sent::Full(value) => {
+                let sides = &self.header().sides;
+                spin::look_ahead(sides.capacity(), || !sides.are_full());
+                self.send_slow(value, deadline, site)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn recv_or_wait(
+        &self,
+        held: Held<'_>,
+        deadline: Option<Instant>,
+        site: Site,
+    ) -> Result<T, Stop> {
+        let received = match held {
+            Some(_) => self.recv_held(held),
+            None => self.try_recv(),
+        };
+        match received {
             Received::Value(value, wake) => {
                 wake.fire();
                 Ok(value)
             }
             Received::Returned(node) => Ok(node.into_value()),
             Received::Closed => Err(Stop::Closed),
-            Received::Empty => self.recv_slow(deadline, site),
+            Received::Empty => {
+                let sides = &self.header().sides;
+                spin::look_ahead(sides.capacity(), || sides.len() > 0);
+                self.recv_slow(deadline, site)
+            }
         }
     }
 
@@ -316,13 +394,17 @@ impl<T> Hchan<T> {
     pub(crate) fn send_batch(&self, values: &mut VecDeque<T>) -> Batch {
         let mut wakes = Wakes::new();
         let mut panicked = None;
-        let mut not_needed = None;
         let end = loop {
             // Blocks for all of them: at least one is had in each round.
-            let block = self.header().is_unbounded().then(Block::new);
+            let unbounded = self.header().is_unbounded();
+            if unbounded {
+                self.grow();
+            }
             let mut guard = self.header().lock();
             let mut op = self.op(&mut guard);
-            let unused = block.and_then(|block| op.grow(block));
+            if unbounded {
+                op.begin();
+            }
             let end = loop {
                 let Some(value) = values.pop_front() else {
                     break Some(Batch::Whole);
@@ -331,7 +413,7 @@ impl<T> Hchan<T> {
                     Sent::Done(wake) => wakes.push(wake),
                     Sent::Full(value) => {
                         values.push_front(value);
-                        break (!self.header().is_unbounded()).then_some(Batch::Stuck);
+                        break (!unbounded).then_some(Batch::Stuck);
                     }
                     Sent::Closed(value) => {
                         values.push_front(value);
@@ -343,13 +425,11 @@ impl<T> Hchan<T> {
                 }
             };
             drop(guard);
-            not_needed = unused.or(not_needed);
             crate::panics::keep_first(&mut panicked, wakes.fire());
             if let Some(end) = end {
                 break end;
             }
         };
-        drop(not_needed);
         if let Some(panic) = panicked {
             panic::resume_unwind(panic);
         }

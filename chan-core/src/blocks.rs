@@ -1,256 +1,286 @@
-//! Values without a limit: a list of blocks, of which an idle channel keeps
-//! two at most.
+//! The slots of a channel without a limit: a list of blocks, of which an idle
+//! channel keeps two at most.
 //!
-//! Guarded by the channel's lock, like [`crate::ring`]. Blocks are made
-//! before the lock is taken and given in with [`Blocks::grow`]; a burst's
-//! blocks go back to the allocator as they are emptied.
+//! The sending side fills the last block and the receiving side empties the
+//! first; they are the same one while few values wait. Blocks are made outside
+//! the locks and offered as the spare one, which the sending side takes when
+//! its block is full. The receiving side offers a block that it has emptied,
+//! and gives it back to the allocator if there is a spare one already.
 //!
-//! B1  The values are the slots `first ..` of the head block to `.. end` of
-//!     the tail block, `len` of them; all other slots hold none.
-//! B2  `head` and `tail` are both there or both not. `tail` is reached from
-//!     `head` by `next`, and is the only one whose `next` is empty.
+//! B1  The values are the slots from the receiving side's place in its block to
+//!     the sending side's place in its own; all other slots hold none.
+//! B2  `base` is null on both sides or on neither. The sending side's block is
+//!     reached from the receiving side's by `next`, and is the only one whose
+//!     `next` is null.
+//! B3  Whoever holds the lock of the sending side and sees a spare block can
+//!     have it: others only offer one where there is none.
+//!
+//! Atomics:
+//! - `next`: stored under the sending side's lock (Release), loaded under the
+//!   receiving side's (Acquire); the index orders them as well. Model:
+//!   `sides_apart_go_to_the_next_block`.
+//! - `spare`: offered with Release, taken with Acquire, so that the block is
+//!   the taker's alone. Models: `sides_apart_go_to_the_next_block`,
+//!   `two_senders_need_a_block`.
 
+use std::alloc::{self, Layout};
 use std::mem::MaybeUninit;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-/// A part of the list.
-pub(crate) struct Block<T> {
-    next: Option<NonNull<Block<T>>>,
-    slots: Box<[MaybeUninit<T>]>,
+use crate::ring::{self, Slot};
+use crate::sides::Own;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+
+/// A part of the list, in front of its slots.
+#[repr(C)]
+struct Block<T> {
+    next: AtomicPtr<Block<T>>,
+    slots: [Slot<T>; 0],
 }
 
 impl<T> Block<T> {
-    /// As many slots as fill two kilobytes: one at least, 64 at most.
+    /// As many slots as fill a kilobyte: one at least, 128 at most.
     const SLOTS: usize = {
-        let fit = 2048
-            / if size_of::<T>() == 0 {
-                1
-            } else {
-                size_of::<T>()
-            };
-        if fit == 0 {
+        let size = if size_of::<T>() == 0 {
             1
-        } else if fit > 64 {
-            64
+        } else {
+            size_of::<T>()
+        };
+        let fit = 1024 / size;
+        if cfg!(loom) {
+            // So that a model comes to its end.
+            1
+        } else if fit == 0 {
+            1
+        } else if fit > 128 {
+            128
         } else {
             fit
         }
     };
 
-    /// An empty block. It is never on the stack as a whole: elements may be
-    /// large.
-    pub(crate) fn new() -> Box<Self> {
-        let slots = Box::new_uninit_slice(Self::SLOTS);
-        Box::new(Block { next: None, slots })
+    fn layout() -> Layout {
+        let slots = Layout::array::<Slot<T>>(Self::SLOTS).expect("a kilobyte, or one element");
+        let (layout, _) = Layout::new::<Self>().extend(slots).expect("as above");
+        layout.pad_to_align()
+    }
+
+    /// The slots, which follow the block.
+    ///
+    /// # Safety
+    ///
+    /// The block is alive, and the pointer that of its allocation.
+    #[inline(always)]
+    unsafe fn slots(this: *mut Self) -> *mut Slot<T> {
+        // SAFETY: the caller's promise.
+        unsafe { (&raw mut (*this).slots).cast() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Block::slots`], and `at` is below `SLOTS`.
+    #[inline(always)]
+    unsafe fn slot<'s>(this: *mut Self, at: usize) -> &'s Slot<T> {
+        // SAFETY: the caller's promise.
+        unsafe { &*Self::slots(this).add(at) }
     }
 }
 
-/// See the head of this file.
-pub(crate) struct Blocks<T> {
-    head: Option<NonNull<Block<T>>>,
-    tail: Option<NonNull<Block<T>>>,
-    first: usize,
-    end: usize,
-    len: usize,
-    /// An empty block for the next one who needs it.
-    spare: Option<Box<Block<T>>>,
-}
+/// A block that is in no list. It is never on the stack as a whole: elements
+/// may be large.
+pub(crate) struct Fresh<T>(NonNull<Block<T>>);
 
-impl<T> Blocks<T> {
-    /// Nothing, not even a block.
+impl<T> Fresh<T> {
+    /// An empty block.
     pub(crate) fn new() -> Self {
-        Blocks {
-            head: None,
-            tail: None,
-            first: 0,
-            end: 0,
-            len: 0,
-            spare: None,
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether a value can be pushed without a new block.
-    #[inline(always)]
-    pub(crate) fn has_room(&self) -> bool {
-        (self.tail.is_some() && self.end < Block::<T>::SLOTS) || self.spare.is_some()
-    }
-
-    /// Takes a new block in, or gives it back if there is one to spare.
-    pub(crate) fn grow(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
-        if self.has_room() {
-            return Some(block);
-        }
-        self.spare = Some(block);
-        None
-    }
-
-    /// Appends a value. There must be room.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, value: T) {
-        let mut tail = match self.tail {
-            Some(tail) if self.end < Block::<T>::SLOTS => tail,
-            _ => self.extend(),
+        let layout = Block::<T>::layout();
+        // SAFETY: the layout is not empty, since a block has a pointer.
+        let block = unsafe { alloc::alloc(layout) }.cast::<Block<T>>();
+        let Some(block) = NonNull::new(block) else {
+            alloc::handle_alloc_error(layout)
         };
-        // SAFETY: B2, the tail is ours and alive; nobody else has a reference.
-        unsafe { tail.as_mut() }.slots[self.end].write(value);
-        self.end += 1;
-        self.len += 1;
+        // SAFETY: just allocated, for a block and its slots.
+        unsafe {
+            (&raw mut (*block.as_ptr()).next).write(AtomicPtr::new(ptr::null_mut()));
+            ring::make_cells(Block::slots(block.as_ptr()), Block::<T>::SLOTS);
+        }
+        Fresh(block)
     }
 
-    /// Makes the spare block the tail.
-    #[cold]
-    fn extend(&mut self) -> NonNull<Block<T>> {
-        let spare = self.spare.take().expect("there is room");
-        let block = NonNull::from(Box::leak(spare));
-        match self.tail {
-            // SAFETY: B2, alive and ours.
-            Some(mut tail) => unsafe { tail.as_mut() }.next = Some(block),
-            None => {
-                self.head = Some(block);
-                self.first = 0;
-            }
-        }
-        self.tail = Some(block);
-        self.end = 0;
+    fn into_raw(self) -> *mut Block<T> {
+        let block = self.0.as_ptr();
+        std::mem::forget(self);
         block
     }
-
-    /// Takes the oldest value.
-    #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<T> {
-        if self.len == 0 {
-            return None;
-        }
-        let head = self.head.expect("B2");
-        // SAFETY: B2, alive and ours; B1, the slot holds a value, which is
-        // given up with the same step.
-        let value = unsafe { head.as_ref().slots[self.first].assume_init_read() };
-        self.first += 1;
-        self.len -= 1;
-        if self.first == Block::<T>::SLOTS || self.len == 0 {
-            self.leave(head);
-        }
-        Some(value)
-    }
-
-    /// Lets go of a head block whose last value has been taken.
-    #[inline]
-    fn leave(&mut self, head: NonNull<Block<T>>) {
-        if self.len == 0 {
-            // The only block (B1): it starts again.
-            debug_assert!(self.tail == Some(head));
-            self.first = 0;
-            self.end = 0;
-            return;
-        }
-        self.unlink(head);
-    }
-
-    #[cold]
-    fn unlink(&mut self, head: NonNull<Block<T>>) {
-        // SAFETY: made by `Box`, in the list until now, empty.
-        let mut block = unsafe { Box::from_raw(head.as_ptr()) };
-        self.head = block.next.take();
-        self.first = 0;
-        if self.spare.is_none() {
-            self.spare = Some(block);
-        }
-    }
 }
 
-// SAFETY: the blocks are owned by the list; the values cross as `T: Send`.
-unsafe impl<T: Send> Send for Blocks<T> {}
-
-impl<T> Drop for Blocks<T> {
+impl<T> Drop for Fresh<T> {
     fn drop(&mut self) {
-        /// A value whose drop panics takes neither the others nor the memory
-        /// with it.
-        struct Rest<'b, T>(&'b mut Blocks<T>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                while let Some(value) = self.0.pop() {
-                    drop(value);
-                }
-                while let Some(block) = self.0.head {
-                    // SAFETY: made by `Box`, in the list, and empty.
-                    self.0.head = unsafe { Box::from_raw(block.as_ptr()) }.next;
-                }
-            }
-        }
-        let rest = Rest(self);
-        while let Some(value) = rest.0.pop() {
-            drop(value);
+        // SAFETY: ours alone, made by `new`, and no slot holds a value.
+        unsafe {
+            ring::end_cells(Block::slots(self.0.as_ptr()), Block::<T>::SLOTS);
+            ptr::drop_in_place(self.0.as_ptr());
+            alloc::dealloc(self.0.as_ptr().cast(), Block::<T>::layout());
         }
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
+/// The place of the spare block.
+pub(crate) struct Spare<T>(AtomicPtr<Block<T>>);
 
-    /// How many blocks there are, the spare one included.
-    fn blocks<T>(list: &Blocks<T>) -> usize {
-        let mut count = usize::from(list.spare.is_some());
-        let mut at = list.head;
-        while let Some(block) = at {
-            count += 1;
-            // SAFETY: in the list, which is not changed meanwhile.
-            at = unsafe { block.as_ref() }.next;
-        }
-        count
+impl<T> Spare<T> {
+    pub(crate) fn none() -> Self {
+        Spare(AtomicPtr::new(ptr::null_mut()))
     }
 
-    fn push<T>(list: &mut Blocks<T>, value: T) {
-        if !list.has_room() {
-            assert!(list.grow(Block::new()).is_none());
-        }
-        list.push(value);
+    #[inline(always)]
+    fn is_there(&self) -> bool {
+        // Who takes it synchronizes.
+        !self.0.load(Ordering::Relaxed).is_null()
     }
 
-    #[test]
-    fn values_leave_in_their_order_and_memory_follows() {
-        let mut list = Blocks::new();
-        for round in 1..5_usize {
-            let many = round * 1_000;
-            (0..many).for_each(|n| push(&mut list, n));
-            assert!(blocks(&list) >= many / Block::<usize>::SLOTS);
-            assert!((0..many).all(|n| list.pop() == Some(n)));
-            assert_eq!((list.pop(), list.len()), (None, 0));
-            assert!(blocks(&list) <= 2, "a burst leaves two blocks at most");
+    /// Offers a block; it comes back if there is one.
+    pub(crate) fn offer(&self, block: Fresh<T>) -> Option<Fresh<T>> {
+        let offered = block.into_raw();
+        // Release: what was done with the block ends before it is taken.
+        let offer = self.0.compare_exchange(
+            ptr::null_mut(),
+            offered,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        match offer {
+            Ok(_) => None,
+            // SAFETY: from `into_raw`, and not accepted.
+            Err(_) => Some(Fresh(unsafe { NonNull::new_unchecked(offered) })),
         }
     }
 
-    #[test]
-    fn a_queue_that_moves_on_needs_no_new_blocks() {
-        let mut list = Blocks::new();
-        let mut made = 0;
-        for n in 0..10_000_u64 {
-            if !list.has_room() {
-                made += 1;
-                assert!(list.grow(Block::new()).is_none());
-            }
-            list.push(n);
-            if n >= 40 {
-                assert_eq!(list.pop(), Some(n - 40));
-            }
-        }
-        assert!(made <= 3, "{made} blocks were made");
+    /// Under the lock of the sending side.
+    fn take(&self) -> Option<Fresh<T>> {
+        // Acquire pairs with the Release of `offer`.
+        NonNull::new(self.0.swap(ptr::null_mut(), Ordering::Acquire)).map(Fresh)
     }
+}
 
-    #[test]
-    fn elements_of_all_sizes() {
-        let mut none = Blocks::new();
-        (0..1_000).for_each(|_| push(&mut none, ()));
-        assert_eq!((0..1_000).filter_map(|_| none.pop()).count(), 1_000);
-        // One to a block, and never on the stack.
-        let mut large = Blocks::<[u8; 5_000]>::new();
-        (0..3).for_each(|n| push(&mut large, [n; 5_000]));
-        assert_eq!(large.pop().unwrap()[4_999], 0);
-        assert_eq!(large.len(), 2);
+impl<T> Drop for Spare<T> {
+    fn drop(&mut self) {
+        drop(self.take());
     }
+}
+
+/// Whether a value can be put in without a new block.
+#[inline(always)]
+pub(crate) fn has_room<T>(own: &Own, spare: &Spare<T>) -> bool {
+    !own.base.is_null() && (own.at < Block::<T>::SLOTS || spare.is_there())
+}
+
+/// Makes the spare block the first one, if there is none yet.
+///
+/// # Safety
+///
+/// Both locks are held, and these are the two sides of a list of `T`.
+pub(crate) unsafe fn begin<T>(tail: &mut Own, head: &mut Own, spare: &Spare<T>) {
+    if tail.base.is_null()
+        && let Some(block) = spare.take()
+    {
+        tail.base = block.into_raw().cast();
+        head.base = tail.base;
+    }
+}
+
+/// Puts a value in.
+///
+/// # Safety
+///
+/// `own` is the sending side's, whose lock is held, of a list of `T` that has
+/// room.
+#[inline(always)]
+pub(crate) unsafe fn put<T>(own: &mut Own, spare: &Spare<T>, value: T) {
+    if own.at == Block::<T>::SLOTS {
+        // SAFETY: the caller's promise.
+        unsafe { extend(own, spare) };
+    }
+    // SAFETY: B2, alive; B1, the slot is free, and the other side does not
+    // touch it before the index has said that it holds a value.
+    unsafe {
+        Block::<T>::slot(own.base.cast(), own.at).with_mut(|slot| *slot = MaybeUninit::new(value));
+    }
+    own.at += 1;
+}
+
+/// Goes on to the spare block.
+///
+/// # Safety
+///
+/// As for [`put`].
+#[cold]
+unsafe fn extend<T>(own: &mut Own, spare: &Spare<T>) {
+    let block = spare.take().expect("there is room").into_raw();
+    // SAFETY: B2; ours until it is linked.
+    unsafe {
+        (*block).next.store(ptr::null_mut(), Ordering::Relaxed);
+        // Release pairs with the Acquire in `go_on`.
+        (*own.base.cast::<Block<T>>())
+            .next
+            .store(block, Ordering::Release);
+    }
+    own.base = block.cast();
+    own.at = 0;
+}
+
+/// Takes the oldest value out, and maybe a block that nobody needs, which is to
+/// be dropped after the lock.
+///
+/// # Safety
+///
+/// `own` is the receiving side's, whose lock is held, of a list of `T` that is
+/// not empty.
+#[inline(always)]
+pub(crate) unsafe fn take<T>(own: &mut Own, spare: &Spare<T>) -> (T, Option<Fresh<T>>) {
+    let mut emptied = None;
+    if own.at == Block::<T>::SLOTS {
+        // SAFETY: the caller's promise.
+        emptied = unsafe { go_on(own, spare) };
+    }
+    // SAFETY: B2, alive; B1, the slot holds a value, which is given up with
+    // this step.
+    let value =
+        unsafe { Block::<T>::slot(own.base.cast(), own.at).with(|slot| slot.assume_init_read()) };
+    own.at += 1;
+    (value, emptied)
+}
+
+/// Leaves an empty block for the next one.
+///
+/// # Safety
+///
+/// As for [`take`].
+#[cold]
+unsafe fn go_on<T>(own: &mut Own, spare: &Spare<T>) -> Option<Fresh<T>> {
+    let emptied = own.base.cast::<Block<T>>();
+    // SAFETY: B2; values are left, so there is a next block, and the sending
+    // side has left this one for it.
+    unsafe {
+        own.base = (*emptied).next.load(Ordering::Acquire).cast();
+        own.at = 0;
+        debug_assert!(!own.base.is_null(), "B2");
+        spare.offer(Fresh(NonNull::new_unchecked(emptied)))
+    }
+}
+
+/// Frees the last block of an empty list.
+///
+/// # Safety
+///
+/// The list of `T` is empty, and nobody uses it any more.
+pub(crate) unsafe fn end<T>(tail: &mut Own, head: &mut Own) {
+    // An emptied block may still wait to be left.
+    let mut at = NonNull::new(head.base.cast::<Block<T>>());
+    while let Some(block) = at {
+        // SAFETY: B2; nobody else is left.
+        at = NonNull::new(unsafe { block.as_ref() }.next.load(Ordering::Relaxed));
+        drop(Fresh(block));
+    }
+    (tail.base, head.base) = (ptr::null_mut(), ptr::null_mut());
 }

@@ -239,7 +239,7 @@ pub(crate) fn took_closed<T>(chan: Option<&Hchan<T>>, site: &'static Location<'s
         channel: header.id(),
         birth: header.birth().site,
         site,
-        carried: header.lock().sent > 0,
+        carried: header.lock().sent() > 0,
     };
     watch::guarded(|watcher| watcher.took_closed_case(&taken));
 }

@@ -1,8 +1,10 @@
 //! The channel itself: Go's `hchan`, with its send, receive and close.
 //!
-//! A channel is a [`Header`], which does not know the element, and a [`Store`]
-//! of values. Both are guarded by the header's lock; an [`Op`] is the two of
-//! them with the lock held, and every rule of the channel is a method of it.
+//! A channel is a [`Header`], which does not know the element, and the values:
+//! slots behind it in the same allocation, or blocks, and those that came back.
+//! An [`Op`] is all of it with the lock of the channel held, and every rule of
+//! the channel is a method of it. What goes in and out while nobody waits needs
+//! less: [`crate::plain`].
 //!
 //! I1  Values buffered ⇒ no receiver waits. (A receiver that a select has won
 //!     elsewhere may still be linked until the next look; it does not count
@@ -28,43 +30,37 @@
 //! the capacity. Hand-offs need no slot, so they pass by those who wait for a
 //! permit.
 //!
-//! Not here: how one waits ([`crate::parker`], [`crate::blocking`]), what a
+//! Not here: slots ([`crate::ring`], [`crate::blocks`]), how one waits ([`crate::parker`], [`crate::blocking`]), what a
 //! handle's drop means ([`crate::handle`]).
 
+use std::alloc::{self, Layout};
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::panic::{self, Location};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::birth::{Birth, UNBOUNDED};
-use crate::blocks::{Block, Blocks};
+use crate::blocks::{self, Spare};
 use crate::capability::Capability;
 use crate::header::{Guard, Guarded, Header};
 use crate::parker::Wake;
-use crate::ring::{Buffer, Comeback, Returned, Ring};
+use crate::registry;
+use crate::returned::{Comeback, Returned};
+use crate::ring::{self, Slot};
 use crate::sync::{MutPtr, UnsafeCell};
 use crate::waitq::Waiter;
-use crate::wakes::Wakes;
-use crate::{panics, registry, watch};
-
-/// Where a waiting receiver gets its value and a waiting sender has it.
-pub(crate) type Slot<T> = UnsafeCell<MaybeUninit<T>>;
-
-/// The values of a channel.
-pub(crate) struct Store<T> {
-    buffer: Buffer<T>,
-    returned: Returned<T>,
-}
 
 /// See the head of this file.
 #[repr(C)]
 pub(crate) struct Hchan<T> {
     // First: a pointer to the channel is a pointer to its header.
     header: Header,
-    store: UnsafeCell<ManuallyDrop<Store<T>>>,
+    returned: UnsafeCell<ManuallyDrop<Returned<T>>>,
+    spare: Spare<T>,
+    // Last: as many slots as the capacity says follow.
+    slots: [Slot<T>; 0],
 }
 
-// SAFETY: values cross threads through the channel, so `T: Send`; the store is
-// reached under the lock only, so nobody shares a `&T`.
+// SAFETY: values cross threads through the channel, so `T: Send`; they are
+// reached under the locks only, so nobody shares a `&T`.
 unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Hchan<T> {}
@@ -104,24 +100,52 @@ pub(crate) enum Received<T> {
 
 impl<T> Hchan<T> {
     /// A channel with one handle that has `all` capabilities, or nothing if
-    /// its ring cannot be had.
+    /// its slots cannot be had.
     pub(crate) fn new(birth: Birth, all: Capability) -> Option<NonNull<Self>> {
-        let buffer = match birth.capacity {
-            UNBOUNDED => Buffer::Blocks(Blocks::new()),
-            capacity => Buffer::Ring(Ring::new(capacity)?),
-        };
-        let store = Store {
-            buffer,
-            returned: Returned::new(),
-        };
-        let chan = Box::new(Hchan {
+        let capacity = birth.capacity;
+        let layout = Self::layout(capacity)?;
+        // SAFETY: the layout is not empty, since a channel has a header.
+        let chan = NonNull::new(unsafe { alloc::alloc(layout) })?.cast::<Self>();
+        let this = Hchan {
             header: Header::new(birth, all, std::any::type_name::<T>, free::<T>),
-            store: UnsafeCell::new(ManuallyDrop::new(store)),
-        });
-        let chan = NonNull::from(Box::leak(chan));
-        // SAFETY: alive; `destroy` unlinks it before the memory goes.
-        unsafe { registry::link(chan.cast()) };
+            returned: UnsafeCell::new(ManuallyDrop::new(Returned::new())),
+            spare: Spare::none(),
+            slots: [],
+        };
+        // SAFETY: just allocated for it and its slots, and nobody knows it yet.
+        unsafe {
+            chan.write(this);
+            let slots = (&raw mut (*chan.as_ptr()).slots).cast::<Slot<T>>();
+            if capacity != UNBOUNDED {
+                ring::make_cells(slots, capacity);
+                // The pointer is made from that of the allocation, so it
+                // reaches beyond the channel itself.
+                let sides = &chan.as_ref().header.sides;
+                for side in [&sides.tail, &sides.head] {
+                    side.own.with_mut(|own| own.base = slots.cast());
+                }
+            }
+            // It is alive; `destroy` unlinks it before the memory goes.
+            registry::link(chan.cast());
+        }
         Some(chan)
+    }
+
+    /// What a channel and its slots take, if that can be had at all. Go's
+    /// bounds: the capacity is an `int`, and the size a valid size.
+    fn layout(capacity: usize) -> Option<Layout> {
+        let slots = if capacity == UNBOUNDED { 0 } else { capacity };
+        // (Of elements without a size there may be as many as can be counted.)
+        isize::try_from(slots).ok()?;
+        let (layout, _) = Layout::new::<Self>()
+            .extend(Layout::array::<Slot<T>>(slots).ok()?)
+            .ok()?;
+        Some(layout.pad_to_align())
+    }
+
+    #[inline(always)]
+    pub(crate) fn spare(&self) -> &Spare<T> {
+        &self.spare
     }
 
     #[inline(always)]
@@ -131,131 +155,14 @@ impl<T> Hchan<T> {
 
     /// The channel with its lock held.
     #[inline(always)]
-    pub(crate) fn op<'g>(&'g self, guard: &'g mut Guard<'_>) -> Op<'g, T> {
-        assert!(std::ptr::eq(guard.header(), &self.header));
+    pub(crate) fn op<'g, 'h>(&'g self, guard: &'g mut Guard<'h>) -> Op<'g, 'h, T> {
+        assert!(ptr::eq(guard.header(), &self.header));
         Op {
-            header: &self.header,
-            guarded: guard,
-            store: self.store.get_mut(),
+            chan: self,
+            guard,
+            returned: self.returned.get_mut(),
         }
     }
-
-    /// Closes; false if it was closed. Whoever waits is woken.
-    pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
-        let mut guard = self.header.lock();
-        let unheard = watch::watcher().is_some() && is_unheard_of(&guard);
-        if !guard.close(at) {
-            return false;
-        }
-        drop(guard);
-        // Channels that close because a side was dropped are the daily course.
-        if let Some(site) = at {
-            let closing = watch::Closing {
-                channel: self.header.id(),
-                birth: self.header.birth().site,
-                site,
-                unheard,
-            };
-            let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
-            self.attach(note, |notes| &mut notes.closed);
-        }
-        self.wake_the_settled();
-        true
-    }
-
-    /// After a close. A waker that panics keeps no one else asleep.
-    fn wake_the_settled(&self) {
-        let mut panicked = None;
-        let mut wakes = Wakes::new();
-        loop {
-            let mut guard = self.header.lock();
-            guard.take_wakes(&mut wakes);
-            let more = guard.owes_wakes();
-            drop(guard);
-            panics::keep_first(&mut panicked, wakes.fire());
-            if !more {
-                break;
-            }
-        }
-        if let Some(panic) = panicked {
-            panic::resume_unwind(panic);
-        }
-    }
-
-    /// Closes because nobody can receive any more, and drops what is left.
-    pub(crate) fn close_and_discard(&self) {
-        let discarded = {
-            let mut guard = self.header.lock();
-            guard.close(None);
-            self.op(&mut guard).take_all()
-        };
-        self.wake_the_settled();
-        drop(discarded);
-    }
-
-    /// Attaches a watcher's note to this channel.
-    #[cold]
-    pub(crate) fn note(
-        &self,
-        moment: watch::Moment,
-        place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
-    ) {
-        let note = watch::guarded(|watcher| watcher.note(moment)).flatten();
-        self.attach(note, place);
-    }
-
-    fn attach(
-        &self,
-        note: Option<watch::Note>,
-        place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
-    ) {
-        let Some(note) = note else { return };
-        // Allocated here, in case there is none yet; dropped after the lock.
-        let fresh = Box::<crate::header::Notes>::default();
-        let mut guard = self.header.lock();
-        let notes = guard.notes.get_or_insert(fresh);
-        let old = place(notes).replace(note);
-        drop(guard);
-        drop(old);
-    }
-
-    /// Ends the channel: nobody has a handle any more.
-    ///
-    /// # Safety
-    ///
-    /// Called once, by the one who found the last side gone. The pointer is
-    /// not used after.
-    pub(crate) unsafe fn destroy(this: NonNull<Self>) {
-        // SAFETY: the handles' share of the memory is still ours.
-        let chan = unsafe { this.as_ref() };
-        // SAFETY: linked in `new`; this is called once.
-        unsafe { registry::unlink(this.cast()) };
-        let (values, notes) = {
-            // A watcher may hold the lock, never the store; taking both keeps
-            // the rule simple.
-            let mut guard = chan.header.lock();
-            let values = chan.op(&mut guard).take_all();
-            (values, guard.notes.take())
-        };
-        // SAFETY: our share, used no more. Given back before the values are
-        // dropped, so that a panic there leaks nothing.
-        unsafe { Header::release_memory(this.cast()) };
-        drop(notes);
-        drop(values);
-    }
-}
-
-/// Whether a close now would be heard by nobody: see [`watch::Closing`].
-fn is_unheard_of(guard: &Guard<'_>) -> bool {
-    let header = guard.header();
-    let handles = header.handles();
-    let waits = [&guard.recvq, &guard.sendq, &guard.closeq];
-    guard.sent == 0
-        && waits.iter().all(|queue| queue.is_empty())
-        && handles.send <= 1
-        && handles.recv <= 1
-        && header.links.is_of_this_thread()
-        && !header.birth().is_context
 }
 
 /// Frees a channel whose values are gone.
@@ -264,63 +171,112 @@ fn is_unheard_of(guard: &Guard<'_>) -> bool {
 ///
 /// Nobody else has a share of the memory.
 unsafe fn free<T>(header: NonNull<Header>) {
-    // SAFETY: made by `Box` in `new`, as a channel whose first field the
-    // header is. The store is `ManuallyDrop`: no code of `T` runs here, where
-    // `T` may be past its life.
-    drop(unsafe { Box::from_raw(header.cast::<Hchan<T>>().as_ptr()) });
+    let chan = header.cast::<Hchan<T>>().as_ptr();
+    // SAFETY: made in `new`, as a channel whose first field the header is.
+    // What came back is `ManuallyDrop`, and slots have no drop: no code of `T`
+    // runs here, where `T` may be past its life.
+    unsafe {
+        let capacity = (*chan).header.capacity();
+        let layout = Hchan::<T>::layout(capacity).expect("it was had");
+        if capacity != UNBOUNDED {
+            ring::end_cells((&raw mut (*chan).slots).cast::<Slot<T>>(), capacity);
+        }
+        ptr::drop_in_place(chan);
+        alloc::dealloc(chan.cast(), layout);
+    }
+}
+
+/// A value that nobody could receive.
+pub(crate) enum Discarded<T> {
+    Value(T),
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    Returned(Box<Comeback<T>>),
 }
 
 /// A channel whose lock is held.
-pub(crate) struct Op<'g, T> {
-    header: &'g Header,
-    guarded: &'g mut Guarded,
-    store: MutPtr<ManuallyDrop<Store<T>>>,
+pub(crate) struct Op<'g, 'h, T> {
+    chan: &'g Hchan<T>,
+    guard: &'g mut Guard<'h>,
+    returned: MutPtr<ManuallyDrop<Returned<T>>>,
 }
 
-impl<T> Op<'_, T> {
+impl<T> Op<'_, '_, T> {
     #[inline(always)]
-    fn store(&mut self) -> &mut Store<T> {
-        // SAFETY: the lock is held while `self` lives, and guards the store.
-        unsafe { self.store.deref() }
+    fn returned(&mut self) -> &mut Returned<T> {
+        // SAFETY: the lock is held while `self` lives, and guards the list.
+        unsafe { self.returned.deref() }
     }
 
+    /// Whether there is room for a value without a new block.
     #[inline(always)]
-    fn buffer_changed(&mut self) {
-        let store = self.store();
-        let len = store.buffer.len() + store.returned.len();
-        self.guarded.full = !self.header.is_unbounded() && self.store().buffer.is_full();
-        self.header.set_len(len);
-        self.check();
+    fn has_room(&self) -> bool {
+        let sides = &self.chan.header.sides;
+        if !sides.are_unbounded() {
+            return !self.guard.is_full();
+        }
+        // SAFETY: the lock of the channel is that of both sides (L1).
+        unsafe {
+            let tail = &sides.tail.own;
+            tail.with_mut(|own| blocks::has_room(own, self.chan.spare()))
+        }
+    }
+
+    /// Puts a value into a slot that is free.
+    #[inline(always)]
+    fn push(&mut self, value: T) {
+        let side = &self.chan.header.sides.tail;
+        // SAFETY: L1, and there is room.
+        unsafe { side.own.with_mut(|own| self.chan.put(own, value)) };
+        side.step();
+    }
+
+    /// Takes the oldest value of the buffer.
+    #[inline(always)]
+    fn pop(&mut self) -> Option<T> {
+        let sides = &self.chan.header.sides;
+        if sides.len() == 0 {
+            return None;
+        }
+        // SAFETY: L1, and there is a value. (A block that nobody needs is freed
+        // under the lock: once in a hundred times.)
+        let (value, _block) = unsafe { sides.head.own.with_mut(|own| self.chan.take(own)) };
+        sides.head.step();
+        Some(value)
     }
 
     /// How many values a receiver could take without waiting.
     pub(crate) fn ready(&mut self) -> usize {
-        let store = self.store();
-        let values = store.buffer.len() + store.returned.len();
-        if self.guarded.closed {
+        let values = self.guard.len();
+        if self.guard.closed {
             values
         } else {
-            values + self.guarded.sendq.len()
+            values + self.guard.sendq.len()
         }
     }
 
-    /// Gives a channel without a limit a new block, or gives it back.
-    pub(crate) fn grow(&mut self, block: Box<Block<T>>) -> Option<Box<Block<T>>> {
-        self.store().buffer.grow(block)
+    /// Gives a channel without a limit its first block, if that was offered.
+    pub(crate) fn begin(&mut self) {
+        let sides = &self.chan.header.sides;
+        // SAFETY: L1; both locks are held.
+        unsafe {
+            sides.tail.own.with_mut(|tail| {
+                let head = &sides.head.own;
+                head.with_mut(|head| blocks::begin(tail, head, self.chan.spare()));
+            });
+        }
     }
 
     /// Sends if that can be done at once.
     #[inline]
     pub(crate) fn send(&mut self, value: T) -> Sent<T> {
-        if self.guarded.closed {
+        if self.guard.closed {
             return Sent::Closed(value);
         }
-        if let Some(receiver) = Guarded::pop_claimed(&mut self.guarded.recvq) {
-            self.guarded.sent += 1;
+        if let Some(receiver) = Guarded::pop_claimed(&mut self.guard.recvq) {
             // SAFETY: just claimed.
             return Sent::Done(unsafe { self.hand(receiver, value, None) });
         }
-        if self.store().buffer.is_full() {
+        if !self.has_room() {
             return Sent::Full(value);
         }
         self.append(value);
@@ -330,9 +286,8 @@ impl<T> Op<'_, T> {
     /// Puts a value into a buffer that is not full.
     #[inline(always)]
     fn append(&mut self, value: T) {
-        self.store().buffer.push(value);
-        self.guarded.sent += 1;
-        self.buffer_changed();
+        self.push(value);
+        self.check();
     }
 
     /// Sends whether or not there is room: if there is none, the oldest value
@@ -343,13 +298,12 @@ impl<T> Op<'_, T> {
             Sent::Closed(value) => return Forced::Closed(value),
             Sent::Full(value) => value,
         };
-        if !self.guarded.sendq.is_empty() {
+        if !self.guard.sendq.is_empty() {
             return Forced::Full(value);
         }
-        let Some(oldest) = self.store().buffer.pop() else {
+        let Some(oldest) = self.pop() else {
             return Forced::Full(value);
         };
-        self.guarded.received += 1;
         self.append(value);
         Forced::Done(Some(oldest), Wake::None)
     }
@@ -357,24 +311,22 @@ impl<T> Op<'_, T> {
     /// Receives if that can be done at once.
     #[inline]
     pub(crate) fn recv(&mut self) -> Received<T> {
-        if let Some(node) = self.store().returned.pop() {
-            self.guarded.received += 1;
-            self.buffer_changed();
+        if self.guard.returned > 0
+            && let Some(node) = self.pop_returned()
+        {
             return Received::Returned(node);
         }
-        if let Some(value) = self.store().buffer.pop() {
-            self.guarded.received += 1;
+        if let Some(value) = self.pop() {
             let wake = self.admit();
-            self.buffer_changed();
+            self.check();
             return Received::Value(value, wake);
         }
-        if self.guarded.closed {
+        if self.guard.closed {
             return Received::Closed;
         }
         match self.pop_sender_with_a_value() {
             Some(sender) => {
-                self.guarded.sent += 1;
-                self.guarded.received += 1;
+                self.guard.handed_over += 1;
                 // SAFETY: just claimed, and it has a value.
                 let (value, wake) = unsafe { self.take_from(sender) };
                 Received::Value(value, wake)
@@ -383,15 +335,34 @@ impl<T> Op<'_, T> {
         }
     }
 
+    /// Takes the value that came back first, in its node.
+    #[cold]
+    fn pop_returned(&mut self) -> Option<Box<Comeback<T>>> {
+        let node = self.returned().pop();
+        self.guard.returned = self.returned().len();
+        self.check();
+        node
+    }
+
+    /// Takes out a value that nobody can receive any more.
+    pub(crate) fn discard(&mut self) -> Option<Discarded<T>> {
+        let value = match self.pop_returned() {
+            Some(node) => Discarded::Returned(node),
+            None => Discarded::Value(self.pop()?),
+        };
+        self.guard.discarded += 1;
+        Some(value)
+    }
+
     /// The oldest waiting sender that has a value, claimed. Those who want a
     /// permit stay: there is no slot for them.
     #[inline]
     fn pop_sender_with_a_value(&mut self) -> Option<NonNull<Waiter>> {
-        if self.guarded.permits == 0 {
+        if self.guard.permits == 0 {
             // Whoever waits for a permit waits for others to give theirs up.
-            return Guarded::pop_claimed(&mut self.guarded.sendq);
+            return Guarded::pop_claimed(&mut self.guard.sendq);
         }
-        self.guarded.pop_claimed_sender_with_a_value()
+        self.guard.pop_claimed_sender_with_a_value()
     }
 
     /// Gives a slot that was just freed to the oldest waiting sender: its
@@ -399,21 +370,20 @@ impl<T> Op<'_, T> {
     /// permit.
     #[inline]
     fn admit(&mut self) -> Wake {
-        if self.guarded.closed {
-            return self.guarded.received_late();
+        if self.guard.closed {
+            return self.guard.received_late();
         }
-        let Some(sender) = Guarded::pop_claimed(&mut self.guarded.sendq) else {
+        let Some(sender) = Guarded::pop_claimed(&mut self.guard.sendq) else {
             return Wake::None;
         };
         // SAFETY: just claimed.
         unsafe {
             if sender.as_ref().slot().is_none() {
                 self.promise();
-                return self.guarded.complete(sender, None);
+                return self.guard.complete(sender, None);
             }
             let (value, wake) = self.take_from(sender);
-            self.store().buffer.push(value);
-            self.guarded.sent += 1;
+            self.push(value);
             wake
         }
     }
@@ -422,54 +392,46 @@ impl<T> Op<'_, T> {
 
     /// Takes a permit if there is room for one.
     pub(crate) fn reserve(&mut self) -> Reserved {
-        if self.guarded.closed {
+        if self.guard.closed {
             return Reserved::Closed;
         }
-        if !self.store().buffer.reserve() {
+        if self.guard.is_full() {
             return Reserved::Full;
         }
-        self.guarded.permits += 1;
-        self.buffer_changed();
+        self.guard.permits += 1;
+        self.check();
         Reserved::Granted
     }
 
     /// Promises a slot that is known to be free.
     fn promise(&mut self) {
-        let promised = self.store().buffer.reserve();
-        debug_assert!(promised, "a slot was just freed");
-        self.guarded.permits += 1;
+        debug_assert!(!self.guard.is_full(), "a slot was just freed");
+        self.guard.permits += 1;
     }
 
     /// Takes a permit back, unused; its slot goes to a waiting sender.
     pub(crate) fn release(&mut self) -> Wake {
-        self.guarded.permits -= 1;
-        if self.guarded.closed {
-            // The buffer may be another one by now.
-            return Wake::None;
-        }
-        self.store().buffer.release();
+        self.guard.permits -= 1;
         let wake = self.admit();
-        self.buffer_changed();
+        self.check();
         wake
     }
 
     /// Sends with a permit of a channel with a limit. It is spent, and there
     /// is room.
     pub(crate) fn send_permitted(&mut self, value: T) -> (Sent<T>, Wake) {
-        if self.guarded.closed {
-            self.guarded.permits -= 1;
+        if self.guard.closed {
+            self.guard.permits -= 1;
             return (Sent::Closed(value), Wake::None);
         }
-        match Guarded::pop_claimed(&mut self.guarded.recvq) {
+        match Guarded::pop_claimed(&mut self.guard.recvq) {
             Some(receiver) => {
-                self.guarded.sent += 1;
                 // SAFETY: just claimed.
                 let handed = unsafe { self.hand(receiver, value, None) };
                 (Sent::Done(handed), self.release())
             }
             None => {
-                self.guarded.permits -= 1;
-                self.store().buffer.release();
+                self.guard.permits -= 1;
                 self.append(value);
                 (Sent::Done(Wake::None), Wake::None)
             }
@@ -483,7 +445,8 @@ impl<T> Op<'_, T> {
     /// The receiver waits on this channel and was claimed under this lock.
     #[inline]
     unsafe fn hand(&mut self, receiver: NonNull<Waiter>, value: T, first: Option<u64>) -> Wake {
-        self.guarded.received += 1;
+        // A value that came back was counted when it was handed over first.
+        self.guard.handed_over += u64::from(first.is_none());
         // SAFETY: the slot of a receiver of this channel takes a `T`, and is
         // ours until the party is done (waitq, Q4).
         unsafe {
@@ -491,7 +454,7 @@ impl<T> Op<'_, T> {
             let slot = slot.cast::<Slot<T>>();
             slot.as_ref()
                 .with_mut(|slot| *slot = MaybeUninit::new(value));
-            self.guarded.complete(receiver, first)
+            self.guard.complete(receiver, first)
         }
     }
 
@@ -509,7 +472,7 @@ impl<T> Op<'_, T> {
             let slot = sender.as_ref().slot().expect("it has a value");
             let slot = slot.cast::<Slot<T>>();
             let value = slot.as_ref().with(|slot| slot.assume_init_read());
-            (value, self.guarded.complete(sender, None))
+            (value, self.guard.complete(sender, None))
         }
     }
 
@@ -523,12 +486,11 @@ impl<T> Op<'_, T> {
         ticket: u64,
         node: Box<Comeback<T>>,
     ) -> (Wake, Option<Box<Comeback<T>>>) {
-        self.guarded.received -= 1;
         // After a close everybody who is queued has been told "closed".
-        let next = if self.guarded.closed {
+        let next = if self.guard.closed {
             None
         } else {
-            Guarded::pop_claimed(&mut self.guarded.recvq)
+            Guarded::pop_claimed(&mut self.guard.recvq)
         };
         match next {
             // SAFETY: just claimed.
@@ -537,21 +499,12 @@ impl<T> Op<'_, T> {
                 Some(node),
             ),
             None => {
-                self.store().returned.insert(node, ticket, value);
-                self.buffer_changed();
+                self.returned().insert(node, ticket, value);
+                self.guard.returned = self.returned().len();
+                self.check();
                 (Wake::None, None)
             }
         }
-    }
-
-    /// Takes out all values, to be dropped after the lock.
-    fn take_all(&mut self) -> (Returned<T>, Buffer<T>) {
-        let store = self.store();
-        let empty = Buffer::Blocks(Blocks::new());
-        let buffer = std::mem::replace(&mut store.buffer, empty);
-        let returned = std::mem::replace(&mut store.returned, Returned::new());
-        self.header.set_len(0);
-        (returned, buffer)
     }
 
     /// I1 to I5, as far as a look can tell.
@@ -564,22 +517,21 @@ impl<T> Op<'_, T> {
     #[cfg(debug_assertions)]
     fn check_invariants(&mut self) {
         // Long queues are not worth the walk.
-        if self.guarded.recvq.len() + self.guarded.sendq.len() > 64 {
+        if self.guard.recvq.len() + self.guard.sendq.len() > 64 {
             return;
         }
         let alive = |waiter: &&Waiter| {
             // SAFETY: linked, hence alive.
             !unsafe { waiter.party().as_ref() }.is_claimed()
         };
-        let receivers = self.guarded.recvq.iter().filter(alive).count();
-        let senders = self.guarded.sendq.iter().filter(alive).count();
+        let receivers = self.guard.recvq.iter().filter(alive).count();
+        let senders = self.guard.sendq.iter().filter(alive).count();
         let has_value = |waiter: &&Waiter| waiter.slot().is_some();
-        let with_values = self.guarded.sendq.iter().filter(alive).filter(has_value);
+        let with_values = self.guard.sendq.iter().filter(alive).filter(has_value);
         let with_values = with_values.count();
-        let capacity = self.header.capacity();
-        let store = self.store();
-        let (buffered, returned) = (store.buffer.len(), store.returned.len());
-        let guarded = &self.guarded;
+        let capacity = self.chan.header.capacity();
+        let (buffered, returned) = (self.chan.header.sides.len(), self.returned().len());
+        let guarded = &*self.guard;
         if !guarded.closed {
             assert!(buffered + returned == 0 || receivers == 0, "I1");
             assert!(senders == 0 || buffered + guarded.permits >= capacity, "I2");
@@ -590,9 +542,12 @@ impl<T> Op<'_, T> {
             assert!(receivers == 0 && senders == 0, "I4");
         }
         assert!(capacity == 0 || receivers == 0 || with_values == 0, "I3");
+        // What was sent and not received is in the buffer or came back.
+        let sides = &self.chan.header.sides;
+        let in_slots = sides.tail.index() - sides.head.index();
         assert_eq!(
-            guarded.sent,
-            guarded.received + (buffered + returned) as u64,
+            (in_slots, guarded.returned),
+            (buffered as u64, returned),
             "I5"
         );
     }

@@ -2,8 +2,8 @@
 //! and history. A watcher sees this half only.
 //!
 //! `Header` is the first field of every [`Hchan<T>`](crate::hchan::Hchan).
-//! `guarded` is guarded by `lock`; everything else is atomic or fixed at
-//! birth.
+//! `guarded` is guarded by the lock of the channel, which is that of both
+//! [`Sides`]; everything else is atomic or fixed at birth.
 //!
 //! H1  `guarded` is touched through a [`Guard`] only, which holds the lock.
 //! H2  The handles of a channel are counted by what they can do, in one
@@ -19,12 +19,12 @@
 //!   through it. Model: `last_sender_drop_closes`. A weak handle that becomes
 //!   a strong one adds by compare-and-swap, Relaxed: the word alone decides.
 //!   Model: `weak_handle_meets_last_drop`.
-//! - `sides`: as the count of an `Arc`: Release on the way down, Acquire by
+//! - `present`, the sides that have not left: as the count of an `Arc`: Release on the way down, Acquire by
 //!   the last, who destroys. Model: `last_two_handles_race`.
 //! - `memory`: the same, for the memory. Model: `watcher_meets_last_handle`.
-//! - `len`: written under the lock, read without it by `len()`: a hint,
-//!   Relaxed.
 //! - `readiness`: see there. A guard that goes brings it up to date.
+
+mod counts;
 
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -32,13 +32,13 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::birth::{Birth, UNBOUNDED};
-use crate::capability::{Capability, Gone, Handles, LIMIT, too_many_handles};
-use crate::lock::RawLock;
+use crate::capability::Capability;
 use crate::parker::{self, Wake};
-use crate::readiness::{Readiness, Seen};
+use crate::readiness::{Flags, Readiness, Seen};
+use crate::sides::Sides;
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
+use crate::sync::atomic::{AtomicU64, AtomicUsize};
+use crate::waitq::{Direction, Outcome, Place, WaitQueue, Waiter};
 use crate::watch::{ChannelId, Note};
 
 /// Notes of a watcher; there only if one was installed when they were due.
@@ -56,14 +56,18 @@ pub(crate) struct Guarded {
     pub(crate) handed: WaitQueue,
     pub(crate) closeq: WaitQueue,
     pub(crate) closed: bool,
-    /// Values and permits fill the buffer. Never of one without a limit.
-    pub(crate) full: bool,
+    /// What the two sides are told (L2 of `sides`).
+    plain: bool,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
+    /// Values that came back and are in no slot.
+    pub(crate) returned: usize,
     /// The line of an explicit close.
     pub(crate) closed_at: Option<&'static Location<'static>>,
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
+    /// Values that went from a sender to a receiver without the buffer.
+    pub(crate) handed_over: u64,
+    /// Values that left the buffer because nobody could receive them any more.
+    pub(crate) discarded: u64,
     next_ticket: u64,
     /// Values handed over before this ticket do not come back.
     outdated: u64,
@@ -73,12 +77,11 @@ pub(crate) struct Guarded {
 /// See the head of this file.
 #[repr(C)]
 pub(crate) struct Header {
-    lock: RawLock,
-    guarded: UnsafeCell<Guarded>,
+    pub(crate) sides: Sides,
     readiness: Readiness,
-    len: AtomicUsize,
+    guarded: UnsafeCell<Guarded>,
     handles: AtomicU64,
-    sides: AtomicUsize,
+    present: AtomicUsize,
     memory: AtomicUsize,
     birth: Birth,
     element: fn() -> &'static str,
@@ -103,41 +106,61 @@ impl Header {
         element: fn() -> &'static str,
         free: unsafe fn(NonNull<Header>),
     ) -> Self {
-        let full = birth.capacity == 0;
         let guarded = Guarded {
             recvq: WaitQueue::new(Place::Recvq),
             sendq: WaitQueue::new(Place::Sendq),
             handed: WaitQueue::new(Place::Handed),
             closeq: WaitQueue::new(Place::Closeq),
             closed: false,
-            full,
+            plain: false,
             permits: 0,
+            returned: 0,
             closed_at: None,
-            sent: 0,
-            received: 0,
+            handed_over: 0,
+            discarded: 0,
             next_ticket: 1,
             outdated: 0,
             notes: None,
         };
-        Header {
-            lock: RawLock::new(),
+        let timed = Flags::TIMED.when(birth.source.is_some());
+        let header = Header {
+            sides: Sides::new(birth.capacity),
+            readiness: Readiness::new(timed),
             guarded: UnsafeCell::new(guarded),
-            readiness: Readiness::new(birth.source.is_some(), !full),
-            len: AtomicUsize::new(0),
             handles: AtomicU64::new(all.0),
-            sides: AtomicUsize::new(2),
+            present: AtomicUsize::new(2),
             memory: AtomicUsize::new(1),
             birth,
             element,
             links: crate::registry::Links::new(),
             free,
-        }
+        };
+        // The first guard to go says what is plain.
+        drop(header.lock());
+        header
     }
 
     /// Takes the lock.
     #[inline(always)]
     pub(crate) fn lock(&self) -> Guard<'_> {
-        self.lock.lock();
+        self.sides.lock();
+        self.guard()
+    }
+
+    /// The guard of a channel whose one lock a plain operation has taken.
+    ///
+    /// # Safety
+    ///
+    /// This thread holds the lock of the sending side, there is no guard of
+    /// it, and the sides are not apart.
+    #[inline(always)]
+    pub(crate) unsafe fn guard_of_held(&self) -> Guard<'_> {
+        debug_assert!(!self.sides.are_apart());
+        self.guard()
+    }
+
+    #[inline(always)]
+    fn guard(&self) -> Guard<'_> {
         Guard {
             header: self,
             access: ManuallyDrop::new(self.guarded.get_mut()),
@@ -147,7 +170,7 @@ impl Header {
     /// Takes the lock without a guard: one of several that a select holds.
     #[inline]
     pub(crate) fn hold(&self) {
-        self.lock.lock();
+        self.sides.lock();
     }
 
     /// Gives back what [`Header::hold`] has taken.
@@ -157,7 +180,7 @@ impl Header {
     /// This thread holds the lock, and there is no guard of it.
     #[inline]
     pub(crate) unsafe fn release(&self) {
-        self.lock.unlock();
+        self.sides.unlock();
     }
 
     /// What a guard is for, under a lock that is held and stays so.
@@ -167,10 +190,7 @@ impl Header {
     /// As for [`Header::release`].
     #[inline]
     pub(crate) unsafe fn with_held<R>(&self, f: impl FnOnce(&mut Guard<'_>) -> R) -> R {
-        let mut guard = ManuallyDrop::new(Guard {
-            header: self,
-            access: ManuallyDrop::new(self.guarded.get_mut()),
-        });
+        let mut guard = ManuallyDrop::new(self.guard());
         let result = f(&mut guard);
         guard.publish();
         // The access ends, the lock is kept; so it is if `f` panics.
@@ -219,142 +239,24 @@ impl Header {
         (self.element)()
     }
 
+    /// Values in it. A hint without the lock.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
-    }
-
-    /// Under the lock.
-    #[inline(always)]
-    pub(crate) fn set_len(&self, len: usize) {
-        self.len.store(len, Ordering::Relaxed);
+        if self.readiness.flags().has_returned() {
+            return self.lock().len();
+        }
+        self.sides.len()
     }
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.look().is_closed()
+        self.readiness.flags().is_closed()
     }
 
-    /// What it says without its lock.
+    /// What it says without its lock of an operation.
     #[inline(always)]
-    pub(crate) fn look(&self) -> Seen {
-        self.readiness.look()
-    }
-
-    // ---- Counting handles. ----
-
-    pub(crate) fn handles(&self) -> Handles {
-        Handles::unpack(self.handles.load(Ordering::Acquire))
-    }
-
-    /// Counts a new handle.
-    #[inline]
-    pub(crate) fn add_handle(&self, can: Capability) {
-        let word = self.handles.fetch_add(can.0, Ordering::Relaxed);
-        let Handles { send, recv, close } = Handles::unpack(word);
-        if (send | recv | close) as u64 >= LIMIT {
-            // As `Arc` does: going on would let the count spill over.
-            too_many_handles();
-        }
-    }
-
-    /// Counts a new handle, unless one of the sides it belongs to has gone.
-    pub(crate) fn revive(&self, can: Capability) -> bool {
-        let mut word = self.handles.load(Ordering::Relaxed);
-        loop {
-            let now = Handles::unpack(word);
-            let wants = Handles::unpack(can.0);
-            if (wants.send > 0 && now.sending_side_gone())
-                || (wants.recv > 0 && now.receiving_side_gone())
-            {
-                return false;
-            }
-            if (now.send | now.recv | now.close) as u64 >= LIMIT {
-                too_many_handles();
-            }
-            // Relaxed, like `add_handle`: the word decides alone. Counted in,
-            // the handle keeps its sides from leaving.
-            match self.handles.compare_exchange_weak(
-                word,
-                word + can.0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(seen) => word = seen,
-            }
-        }
-    }
-
-    /// Counts a handle out; the sides that went with it.
-    ///
-    /// A pointer, not a reference, here and in [`Header::leave`]: others may
-    /// end the channel before this returns.
-    ///
-    /// # Safety
-    ///
-    /// The handle is counted in, and not used after but for the sides that
-    /// went with it.
-    #[inline]
-    pub(crate) unsafe fn remove_handle(this: NonNull<Header>, can: Capability) -> Gone {
-        // SAFETY: a handle that is counted in keeps it alive.
-        let handles = unsafe { &(*this.as_ptr()).handles };
-        let word = handles.fetch_sub(can.0, Ordering::AcqRel);
-        let before = Handles::unpack(word);
-        let after = Handles::unpack(word - can.0);
-        Gone {
-            senders: after.sending_side_gone() && !before.sending_side_gone(),
-            receivers: after.receiving_side_gone() && !before.receiving_side_gone(),
-            all: word == can.0,
-        }
-    }
-
-    /// Gives up `sides` sides; true for the last, who destroys.
-    ///
-    /// # Safety
-    ///
-    /// These sides have gone, and have not left. Only the last uses the
-    /// channel after.
-    pub(crate) unsafe fn leave(this: NonNull<Header>, sides: usize) -> bool {
-        // SAFETY: a side that has not left keeps it alive.
-        let count = unsafe { &(*this.as_ptr()).sides };
-        if count.fetch_sub(sides, Ordering::Release) != sides {
-            return false;
-        }
-        // Acquire pairs with the Release of the other side.
-        count.load(Ordering::Acquire);
-        true
-    }
-
-    /// Keeps the memory alive.
-    ///
-    /// # Safety
-    ///
-    /// The memory is alive, and stays so during this call.
-    pub(crate) unsafe fn keep_memory(this: NonNull<Header>) {
-        // SAFETY: the caller's promise.
-        let memory = unsafe { &this.as_ref().memory };
-        if memory.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
-            too_many_handles();
-        }
-    }
-
-    /// Gives up a share of the memory, and frees it if it was the last.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns a share and uses it no more. The pointer was made from
-    /// the pointer of the whole channel.
-    pub(crate) unsafe fn release_memory(this: NonNull<Header>) {
-        // SAFETY: the share keeps it alive.
-        let header = unsafe { this.as_ref() };
-        if header.memory.fetch_sub(1, Ordering::Release) == 1 {
-            // Acquire pairs with the Release of the other shares.
-            header.memory.load(Ordering::Acquire);
-            let free = header.free;
-            // SAFETY: nobody else has a share, so nobody can get one.
-            unsafe { free(this) };
-        }
+    pub(crate) fn look(&self, direction: Direction) -> Seen {
+        self.readiness.look(&self.sides, direction)
     }
 }
 
@@ -371,7 +273,7 @@ impl Drop for Guard<'_> {
         // The access ends first.
         // SAFETY: dropped once, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.access) };
-        self.header.lock.unlock();
+        self.header.sides.unlock();
     }
 }
 
@@ -381,23 +283,64 @@ impl<'a> Guard<'a> {
         self.header
     }
 
-    /// Tells those without the lock what has changed.
+    /// Tells the two sides, and those without the lock, what has changed.
     #[inline(always)]
-    fn publish(&self) {
-        let values = self.header.len() > 0;
-        let (closed, room) = (self.closed, !self.full);
-        self.header.readiness.set(
-            closed,
-            values || !self.sendq.is_empty() && !closed,
-            room || !self.recvq.is_empty(),
-        );
+    fn publish(&mut self) {
+        let header = self.header;
+        let waited_for = !self.recvq.is_empty() || !self.sendq.is_empty();
+        let promised = self.permits > 0 && !header.is_unbounded();
+        let special = waited_for || promised || self.closed || self.returned > 0;
+        let plain = !special && header.capacity() > 0 && header.birth.source.is_none();
+        if self.plain != plain {
+            self.plain = plain;
+            for side in [&header.sides.tail, &header.sides.head] {
+                // SAFETY: L1, the lock of the channel is that of both sides.
+                unsafe { side.own.with_mut(|own| own.plain = plain) };
+            }
+        }
+        let flags = Flags::TIMED.when(header.birth.source.is_some());
+        header.readiness.set(if special {
+            flags
+                .and(Flags::CLOSED.when(self.closed))
+                .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
+                .and(Flags::SENDERS.when(!self.sendq.is_empty() && !self.closed))
+                .and(Flags::RETURNED.when(self.returned > 0))
+                .and(Flags::PERMITS.when(promised))
+                .and(Flags::FULL.when(promised && self.is_full()))
+        } else {
+            flags
+        });
+    }
+
+    /// Whether values and permits fill the buffer.
+    #[inline(always)]
+    pub(crate) fn is_full(&self) -> bool {
+        let sides = &self.header.sides;
+        !sides.are_unbounded() && sides.len() + self.permits >= sides.capacity()
+    }
+
+    /// Values in the channel.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.header.sides.len() + self.returned
+    }
+
+    /// Values sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.header.sides.tail.index() + self.handed_over
+    }
+
+    /// Values received so far. Those that came back are not.
+    pub(crate) fn received(&self) -> u64 {
+        let went = self.header.sides.head.index() + self.handed_over;
+        went - self.discarded - self.returned as u64
     }
 
     /// Whether a value that was handed over and comes back is out of date: its
     /// timer was set anew, or the next tick is there already.
     pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
         let header = self.header();
-        ticket < self.outdated || header.birth.source.is_some() && header.len() > 0
+        ticket < self.outdated || header.birth.source.is_some() && self.len() > 0
     }
 }
 

@@ -107,13 +107,17 @@ mod capability;
 mod header;
 mod parker;
 mod registry;
+mod returned;
 mod ring;
+mod sides;
 mod waitq;
 mod wakes;
 
 mod blocking;
+mod ending;
 mod hchan;
 mod nil;
+mod plain;
 
 mod handle;
 

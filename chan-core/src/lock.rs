@@ -1,7 +1,7 @@
-//! The lock of one channel: a byte, taken with one compare-and-swap and given
+//! A lock of one channel: a byte, taken with one compare-and-swap and given
 //! back with one plain store.
 //!
-//! What it guards is said where it is used ([`crate::header`]). Critical
+//! What it guards is said where it is used ([`crate::sides`]). Critical
 //! sections are a few dozen instructions, run no user code and allocate
 //! nothing, so a loser has long to wait only when the holder was preempted:
 //! it pauses, then yields, then sleeps in growing steps. Sleeping needs no
@@ -83,23 +83,21 @@ impl RawLock {
         }
     }
 
+    /// Losers pause in growing steps without a look, so that the holder, and
+    /// whoever comes back at once, gets something done meanwhile: a look takes
+    /// the line away from them. Then they yield.
     #[cfg(not(loom))]
     #[cold]
     fn lock_slow(&self) {
-        const PAUSES: u32 = 64;
-        const YIELDS_END: u32 = PAUSES + 64;
+        const STEPS: u32 = 5;
+        const YIELDS_END: u32 = STEPS + 64;
         const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
 
         let mut round = 0_u32;
         loop {
-            // Look before the swap: waiting then shares the line instead of
-            // moving it.
-            if !self.held.load(Ordering::Relaxed) && self.try_lock() {
-                return;
-            }
             match round {
-                0..PAUSES => std::hint::spin_loop(),
-                PAUSES..YIELDS_END => thread::yield_now(),
+                0..STEPS => (0..4_u32 << round).for_each(|_| std::hint::spin_loop()),
+                STEPS..YIELDS_END => thread::yield_now(),
                 // The holder lost its processor to somebody whom yielding
                 // does not move (another scheduling class): get out of the way.
                 _ => {
@@ -108,6 +106,11 @@ impl RawLock {
                         (std::time::Duration::from_micros(20) * (1 << step)).min(LONGEST),
                     );
                 }
+            }
+            // Look before the swap: waiting then shares the line instead of
+            // moving it.
+            if !self.held.load(Ordering::Relaxed) && self.try_lock() {
+                return;
             }
             round = round.saturating_add(1);
         }

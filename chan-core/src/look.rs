@@ -108,7 +108,7 @@ impl Winner {
 pub(crate) enum Glance<R> {
     /// This case was ready, and has been done.
     Won(u16, R),
-    /// None was ready when its turn came; the sum of the words.
+    /// None was ready when its turn came; the sum of the looks.
     Idle(u64),
     /// Some seemed ready, but others were faster.
     Lost,
@@ -132,8 +132,8 @@ pub(crate) fn at_once<G: Glances + ?Sized>(
     for &index in before {
         let target = cases.target(index);
         let Some(seen) = target.peek() else { continue };
-        sum = sum.wrapping_add(seen.word());
-        if target.may(seen) {
+        sum = sum.wrapping_add(seen.sum());
+        if seen.may() {
             match cases.attempt_alone(index) {
                 Some(out) => return Glance::Won(index, out),
                 None => lost = true,
@@ -150,9 +150,9 @@ pub(crate) fn at_once<G: Glances + ?Sized>(
         }];
         let target = cases.target(index);
         let Some(seen) = target.peek() else { continue };
-        sum = sum.wrapping_add(seen.word());
+        sum = sum.wrapping_add(seen.sum());
         space[ready] = index;
-        ready += usize::from(target.may(seen));
+        ready += usize::from(seen.may());
     }
     lost |= ready > 0;
     while ready > 0 {
@@ -189,7 +189,7 @@ pub(crate) fn unless_idle<G: Glances + ?Sized>(
     const ROUNDS: usize = 4;
     for _ in 0..ROUNDS {
         match at_once(cases, order, space, first, chance) {
-            Glance::Idle(sum) if order.len() < 2 || sum == sum_of_words(cases, order) => {
+            Glance::Idle(sum) if order.len() < 2 || sum == sum_of_looks(cases, order) => {
                 return Glance::Idle(sum);
             }
             // Of one channel the first look was a moment already.
@@ -202,11 +202,11 @@ pub(crate) fn unless_idle<G: Glances + ?Sized>(
 }
 
 #[inline]
-fn sum_of_words<G: Glances + ?Sized>(cases: &G, order: &[u16]) -> u64 {
-    let headers = order
+fn sum_of_looks<G: Glances + ?Sized>(cases: &G, order: &[u16]) -> u64 {
+    let looks = order
         .iter()
-        .filter_map(|&index| cases.target(index).header());
-    headers.fold(0, |sum, header| sum.wrapping_add(header.look().word()))
+        .filter_map(|&index| cases.target(index).peek_again());
+    looks.fold(0, |sum, seen| sum.wrapping_add(seen.sum()))
 }
 
 /// Puts the cases in the order of the looks that follow; the first `first`

@@ -42,6 +42,7 @@ macro_rules! select {
 mod credits;
 mod ends;
 mod looks;
+mod sides;
 mod tasks;
 mod waits;
 

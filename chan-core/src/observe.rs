@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::context::{Cancel, cancels};
-use crate::header::{Guarded, Header, Notes};
+use crate::header::{Guard, Guarded, Header, Notes};
 use crate::nil;
 use crate::panics;
 use crate::parker::Wake;
@@ -712,17 +712,17 @@ fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &m
 }
 
 impl State {
-    fn of(header: &Header, guarded: &Guarded) -> State {
+    fn of(header: &Header, guard: &Guard<'_>) -> State {
         State {
-            len: header.len(),
-            permits: guarded.permits,
-            closed: guarded.closed,
-            closed_at: guarded.closed_at,
+            len: guard.len(),
+            permits: guard.permits,
+            closed: guard.closed,
+            closed_at: guard.closed_at,
             handles: header.handles(),
-            sent: guarded.sent,
-            received: guarded.received,
+            sent: guard.sent(),
+            received: guard.received(),
             // Shares of what a watcher made; nothing is copied.
-            notes: guarded.notes.as_deref().cloned().unwrap_or_default(),
+            notes: guard.notes.as_deref().cloned().unwrap_or_default(),
         }
     }
 

@@ -1,111 +1,201 @@
 //! What a channel says to those who look without its lock: whether a receive
-//! or a send could be done, and whether it is closed, in one word.
+//! or a send could be done, and whether it is closed.
 //!
-//! The holder of the lock brings the word up to date before it gives the lock
-//! back ([`crate::header::Guard`]).
+//! They read the word that is kept here and the indices of the two sides
+//! ([`crate::sides`]). The holder of the channel's lock brings the word up to
+//! date before it gives the lock back ([`crate::header::Guard`]); what goes in
+//! and out plainly changes an index and not the word.
 //!
-//! R1  A word that says "not ready" was true when it was read: whatever makes a
-//!     channel ready is in the word before the operation that did it returns.
-//!     (Whoever waited and is told under the lock that its wait is over, before
-//!     the word changes, learns nothing by that which the word denies: a value
-//!     that is handed over takes readiness away, and those whom a close has
-//!     settled take the lock before they go on.) A word that says "ready" is a
-//!     hint: a waiter that another channel has won is still in its queue, and
-//!     who asks for a permit has no value.
-//! R2  The number of a word grows with each change. So words that are read
-//!     twice, and the second time add up to the same sum, have not changed
-//!     between: all channels were as they say, together, at the moment when
-//!     the first reading ended.
+//! R1  A look that says "not ready" was true at a moment of the look: whatever
+//!     makes a channel ready is in the word or in an index before the operation
+//!     that did it returns. (Whoever waited and is told under the lock that its
+//!     wait is over, before the word changes, learns nothing by that which the
+//!     word denies: a value that is handed over takes readiness away, and those
+//!     whom a close has settled take the lock before they go on.) A look that
+//!     says "ready" is a hint: a waiter that another channel has won is still in
+//!     its queue, and who asks for a permit has no value.
+//! R2  The number of a word grows with each change, and so do the indices. So
+//!     looks that are taken twice, and the second time add up to the same sum,
+//!     have not changed between: all channels were as they say, together, at
+//!     the moment when the first round ended.
+//!
+//! R1 in terms of the reads: the word is read first and last, and is the same,
+//! so its flags held all the while. Of the indices the one is read first whose
+//! growth would make the channel ready by itself (out, for a send; in for a
+//! receive is read last, as no value can come out that is not in). At the
+//! moment of the second read the two were as they were read, or even less
+//! ready: see [`Sides::len`] and [`Sides::are_full`].
 //!
 //! R2 in terms of the memory model: take all that happens before a read of the
-//! first round. No change of a word that was read can be among it, or the
+//! first round. No change of an atomic that was read can be among it, or the
 //! second round, which comes later, would have seen it. So it is a state of
-//! the whole in which all words are as they were read.
+//! the whole in which all are as they were read.
 //!
 //! Atomics: the word is written under the lock with Release and read with
 //! Acquire. So a reading shows what was done before the word was written: that
 //! makes R2 hold, and lets "closed" publish what the closer did (rule 39 of the
 //! parity table). Models: `closed_flag_publishes`, `one_look_at_two_channels`;
-//! of R1: `look_meets_send_and_close`, `look_meets_values_that_come_and_go`,
-//! `look_meets_room_that_comes_and_goes`.
+//! of R1: `close_meets_look`, `look_meets_send_and_close`,
+//! `look_meets_values_that_come_and_go`, `look_meets_room_that_comes_and_goes`.
 
+use crate::sides::Sides;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::waitq::Direction;
 
 /// The word of a channel.
 pub(crate) struct Readiness(AtomicU64);
 
-/// The word as it was at some moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seen(u64);
+/// What the holder of the lock has to tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u64);
 
-/// A timer feeds the channel: it may be due, and the word not know.
-const TIMED: u64 = 1;
-const CLOSED: u64 = 2;
-const RECV: u64 = 4;
-const SEND: u64 = 8;
-const FLAGS: u64 = CLOSED | RECV | SEND;
-/// The number is above the flags.
-const ONE: u64 = 16;
+impl Flags {
+    /// A timer feeds the channel: it may be due, and the word not know.
+    pub(crate) const TIMED: Flags = Flags(1);
+    pub(crate) const CLOSED: Flags = Flags(2);
+    /// Somebody waits to receive.
+    pub(crate) const RECEIVERS: Flags = Flags(4);
+    /// Somebody waits to send, or for a permit.
+    pub(crate) const SENDERS: Flags = Flags(8);
+    /// Values that came back.
+    pub(crate) const RETURNED: Flags = Flags(16);
+    /// Permits are out. Nothing is plain meanwhile, so the next is true.
+    pub(crate) const PERMITS: Flags = Flags(32);
+    /// Values and permits fill the buffer.
+    pub(crate) const FULL: Flags = Flags(64);
+    const ALL: u64 = 127;
 
-impl Readiness {
-    /// Of a channel that is empty; `timed` if time feeds it.
-    pub(crate) fn new(timed: bool, room: bool) -> Self {
-        let timed = if timed { TIMED } else { 0 };
-        Readiness(AtomicU64::new(timed | if room { SEND } else { 0 }))
+    #[inline(always)]
+    pub(crate) fn when(self, holds: bool) -> Flags {
+        Flags(self.0 * u64::from(holds))
     }
 
     #[inline(always)]
-    pub(crate) fn look(&self) -> Seen {
-        Seen(self.0.load(Ordering::Acquire))
+    pub(crate) fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    #[inline(always)]
+    fn has(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The number is above the flags.
+const ONE: u64 = Flags::ALL + 1;
+
+/// A channel as it was at some moment, as far as one look shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    flags: Flags,
+    ready: bool,
+    sum: u64,
+}
+
+impl Readiness {
+    pub(crate) fn new(flags: Flags) -> Self {
+        Readiness(AtomicU64::new(flags.0))
+    }
+
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.word() & Flags::ALL)
+    }
+
+    /// A look at whether `direction` is possible.
+    #[inline(always)]
+    pub(crate) fn look(&self, sides: &Sides, direction: Direction) -> Seen {
+        let word = self.word();
+        let flags = Flags(word & Flags::ALL);
+        let (one, other);
+        let possible = match direction {
+            Direction::Recv => {
+                one = sides.head.index_from_afar();
+                other = sides.tail.index_from_afar();
+                other != one || flags.has(Flags::SENDERS.and(Flags::RETURNED))
+            }
+            Direction::Send => {
+                one = sides.tail.index_from_afar();
+                other = sides.head.index_from_afar();
+                let room = if flags.has(Flags::PERMITS) {
+                    !flags.has(Flags::FULL)
+                } else {
+                    one.saturating_sub(other) < sides.capacity() as u64
+                };
+                room || flags.has(Flags::RECEIVERS)
+            }
+            Direction::Close => {
+                (one, other) = (0, 0);
+                false
+            }
+        };
+        // A word that has changed meanwhile says nothing for sure: R1.
+        let ready = possible || self.word() != word;
+        Seen {
+            flags,
+            ready,
+            sum: (word / ONE).wrapping_add(one).wrapping_add(other),
+        }
     }
 
     /// Brings it up to date. Under the lock.
     #[inline(always)]
-    pub(crate) fn set(&self, closed: bool, recv: bool, send: bool) {
+    pub(crate) fn set(&self, flags: Flags) {
         // Ours alone to write: nobody else has the lock.
         let old = self.0.load(Ordering::Relaxed);
-        let flags = u64::from(closed) * CLOSED + u64::from(recv) * RECV + u64::from(send) * SEND;
-        if old & FLAGS != flags {
-            let new = (old & !FLAGS | flags).wrapping_add(ONE);
+        if old & Flags::ALL != flags.0 {
+            let new = (old & !Flags::ALL | flags.0).wrapping_add(ONE);
             self.0.store(new, Ordering::Release);
         }
+    }
+}
+
+impl Flags {
+    #[inline(always)]
+    pub(crate) fn is_closed(self) -> bool {
+        self.has(Flags::CLOSED)
+    }
+
+    /// Whether values came back that are in no index.
+    #[inline(always)]
+    pub(crate) fn has_returned(self) -> bool {
+        self.has(Flags::RETURNED)
     }
 }
 
 impl Seen {
     #[inline(always)]
     pub(crate) fn is_closed(self) -> bool {
-        self.0 & CLOSED != 0
+        self.flags.is_closed()
     }
 
-    /// Whether an operation may be possible. With a closed channel it is: it
+    /// Whether the operation may be possible. With a closed channel it is: it
     /// ends at once.
     #[inline(always)]
-    pub(crate) fn may(self, direction: Direction) -> bool {
-        let flag = match direction {
-            Direction::Recv => RECV,
-            Direction::Send => SEND,
-            Direction::Close => 0,
-        };
-        self.0 & (flag | CLOSED) != 0
+    pub(crate) fn may(self) -> bool {
+        self.ready || self.is_closed()
     }
 
-    /// Whether it is closed, and nothing is left in it.
+    /// Of a look for a receive: whether it is closed, and nothing is left in it.
     #[inline(always)]
     pub(crate) fn is_closed_and_empty(self) -> bool {
-        self.0 & (CLOSED | RECV) == CLOSED
+        self.is_closed() && !self.ready
     }
 
     /// Whether a timer must be asked first.
     #[inline(always)]
     pub(crate) fn is_timed(self) -> bool {
-        self.0 & TIMED != 0
+        self.flags.has(Flags::TIMED)
     }
 
-    /// For sums of words (R2).
+    /// For sums of looks (R2).
     #[inline(always)]
-    pub(crate) fn word(self) -> u64 {
-        self.0
+    pub(crate) fn sum(self) -> u64 {
+        self.sum
     }
 }

@@ -127,13 +127,46 @@ impl Stage {
 }
 
 thread_local! {
-    /// Pauses and yields. Plain numbers without a destructor: they are there
+    /// Pauses, yields, and looks ahead. Plain numbers without a destructor: they are there
     /// as long as the thread.
-    static STAGES: Cell<[Stage; 2]> = const { Cell::new([Stage::new(); 2]) };
+    static STAGES: Cell<[Stage; 3]> = const { Cell::new([Stage::new(); 3]) };
 }
 
 const PAUSES: u32 = 32;
 const YIELDS: u32 = 16;
+
+/// Looks for a while at a buffer that is full or empty, before the thread
+/// queues up. Who is queued is handed each value by itself, and that takes both
+/// sides of the channel; it is better to let the other side get some way ahead.
+/// So the looks are far apart, the more the larger the buffer is: each moves
+/// the other side's line.
+#[cold]
+pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
+    /// Below this each value is handed over anyway.
+    const SMALLEST: usize = 4;
+    const ROUNDS: u32 = 4;
+    const AHEAD_YIELDS: u32 = 4;
+
+    let mode = mode();
+    if capacity < SMALLEST || mode == OFF || cfg!(loom) {
+        return;
+    }
+    let [pauses, yields, mut ahead] = STAGES.get();
+    if ahead.is_worth_it() {
+        let step = (capacity / 2).clamp(4, 64);
+        let paused = |_| {
+            (0..step).for_each(|_| std::hint::spin_loop());
+            done()
+        };
+        let yielded = |_| {
+            thread::yield_now();
+            done()
+        };
+        let paid = mode == ADAPTIVE && (0..ROUNDS).any(paused) || (0..AHEAD_YIELDS).any(yielded);
+        ahead.learn(paid);
+    }
+    STAGES.set([pauses, yields, ahead]);
+}
 
 /// Looks for a while; whether `done` came true.
 pub(crate) fn look(done: impl Fn() -> bool) -> bool {
@@ -141,9 +174,9 @@ pub(crate) fn look(done: impl Fn() -> bool) -> bool {
     if mode == OFF {
         return done();
     }
-    let [mut pauses, mut yields] = STAGES.get();
+    let [mut pauses, mut yields, ahead] = STAGES.get();
     let found = look_with(mode, &mut pauses, &mut yields, done);
-    STAGES.set([pauses, yields]);
+    STAGES.set([pauses, yields, ahead]);
     found
 }
 

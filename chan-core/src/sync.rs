@@ -81,6 +81,10 @@ impl<T> Drop for UnsafeCell<T> {
 pub(crate) struct MutPtr<T>(imp::MutPtr<T>);
 
 impl<T> MutPtr<T> {
+    /// Ends the access.
+    #[inline(always)]
+    pub(crate) fn end(self) {}
+
     /// # Safety
     ///
     /// Nobody else accesses the cell while the reference lives.

@@ -18,10 +18,11 @@ use std::ptr::NonNull;
 
 use crate::arm::{Arm, Erased, Target};
 use crate::face::{Closed, RecvFace, SendFace};
-use crate::hchan::{Hchan, Received, Sent, Slot};
+use crate::hchan::{Hchan, Received, Sent};
 use crate::header::Guard;
 use crate::parker::Wake;
-use crate::ring::Comeback;
+use crate::returned::Comeback;
+use crate::ring::Slot;
 use crate::sync::UnsafeCell;
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 use crate::{handle, watch};

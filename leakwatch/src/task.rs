@@ -45,7 +45,7 @@ pub struct Task {
 impl Task {
     /// A task of this name, born at the caller's line. Names need not be
     /// unique. It belongs to the test in which it is made, if any
-    /// ([`crate::test`]), wherever it runs.
+    /// ([`mod@crate::test`]), wherever it runs.
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>) -> Task {
         Task {

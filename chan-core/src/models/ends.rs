@@ -191,7 +191,7 @@ fn watcher_meets_last_handle() {
             // SAFETY: our share keeps the memory.
             let header = unsafe { share.0.as_ref() };
             let guard = header.lock();
-            assert_eq!(guard.sent, 1);
+            assert_eq!(guard.sent(), 1);
             drop(guard);
             // SAFETY: ours, used no more.
             unsafe { Header::release_memory(share.0) };

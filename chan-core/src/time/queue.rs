@@ -232,7 +232,7 @@ impl Feeder {
         let header = self.tx.chan().header();
         let mut guard = header.lock();
         // It may be there in the ring, or have come back. T4.
-        if header.len() > 0 {
+        if guard.len() > 0 {
             return None;
         }
         match self.tx.chan().op(&mut guard).send(at) {

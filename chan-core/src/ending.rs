@@ -1,0 +1,180 @@
+//! How a channel closes and ends: who is told, what is dropped, in which order.
+//!
+//! Nothing here runs foreign code under a lock: those whom a close has settled
+//! are woken by the dozen, and values that nobody can receive are taken out and
+//! dropped one by one, each with no lock held. What panics on the way keeps
+//! nobody asleep and takes no other value with it.
+
+use std::panic::{self, Location};
+use std::ptr::NonNull;
+
+use crate::hchan::Hchan;
+use crate::header::{Guard, Header};
+use crate::wakes::Wakes;
+use crate::{blocks, panics, registry, watch};
+
+impl<T> Hchan<T> {
+    /// Closes; false if it was closed. Whoever waits is woken.
+    pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
+        let mut guard = self.header().lock();
+        let unheard = watch::watcher().is_some() && is_unheard_of(&guard);
+        if !guard.close(at) {
+            return false;
+        }
+        drop(guard);
+        // Channels that close because a side was dropped are the daily course.
+        if let Some(site) = at {
+            let closing = watch::Closing {
+                channel: self.header().id(),
+                birth: self.header().birth().site,
+                site,
+                unheard,
+            };
+            let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
+            self.attach(note, |notes| &mut notes.closed);
+        }
+        self.wake_the_settled();
+        true
+    }
+
+    /// After a close. A waker that panics keeps no one else asleep.
+    fn wake_the_settled(&self) {
+        let mut panicked = None;
+        let mut wakes = Wakes::new();
+        loop {
+            let mut guard = self.header().lock();
+            guard.take_wakes(&mut wakes);
+            let more = guard.owes_wakes();
+            drop(guard);
+            panics::keep_first(&mut panicked, wakes.fire());
+            if !more {
+                break;
+            }
+        }
+        if let Some(panic) = panicked {
+            panic::resume_unwind(panic);
+        }
+    }
+
+    /// Closes because nobody can receive any more, and drops what is left.
+    pub(crate) fn close_and_discard(&self) {
+        self.header().lock().close(None);
+        // Also if a waker panics.
+        let rest = Discard(self);
+        self.wake_the_settled();
+        drop(rest);
+    }
+
+    /// Attaches a watcher's note to this channel.
+    #[cold]
+    pub(crate) fn note(
+        &self,
+        moment: watch::Moment,
+        place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
+    ) {
+        let note = watch::guarded(|watcher| watcher.note(moment)).flatten();
+        self.attach(note, place);
+    }
+
+    fn attach(
+        &self,
+        note: Option<watch::Note>,
+        place: fn(&mut crate::header::Notes) -> &mut Option<watch::Note>,
+    ) {
+        let Some(note) = note else { return };
+        // Allocated here, in case there is none yet; dropped after the lock.
+        let fresh = Box::<crate::header::Notes>::default();
+        let mut guard = self.header().lock();
+        let notes = guard.notes.get_or_insert(fresh);
+        let old = place(notes).replace(note);
+        drop(guard);
+        drop(old);
+    }
+
+    /// Ends the channel: nobody has a handle any more.
+    ///
+    /// # Safety
+    ///
+    /// Called once, by the one who found the last side gone. The pointer is
+    /// not used after.
+    pub(crate) unsafe fn destroy(this: NonNull<Self>) {
+        /// Also if the drop of a value or of a note panics.
+        struct Release<T>(NonNull<Hchan<T>>);
+        impl<T> Drop for Release<T> {
+            fn drop(&mut self) {
+                // SAFETY: our share, used no more. Without values and without
+                // handles nobody uses the blocks.
+                unsafe {
+                    self.0.as_ref().end_blocks();
+                    Header::release_memory(self.0.cast());
+                }
+            }
+        }
+
+        let _release = Release(this);
+        // SAFETY: the handles' share of the memory is still ours.
+        let chan = unsafe { this.as_ref() };
+        // SAFETY: linked in `new`; this is called once.
+        unsafe { registry::unlink(this.cast()) };
+        let notes = chan.header().lock().notes.take();
+        drop(Discard(chan));
+        drop(notes);
+    }
+
+    /// # Safety
+    ///
+    /// The channel is empty, and without handles.
+    unsafe fn end_blocks(&self) {
+        let sides = &self.header().sides;
+        if sides.are_unbounded() {
+            // SAFETY: the caller's promise. A watcher does not touch the sides.
+            unsafe {
+                sides.tail.own.with_mut(|tail| {
+                    sides.head.own.with_mut(|head| blocks::end::<T>(tail, head));
+                });
+            }
+        }
+    }
+}
+
+/// Drops the values that are left in a channel from which nobody can receive.
+/// One whose drop panics takes none of the others with it.
+struct Discard<'c, T>(&'c Hchan<T>);
+
+impl<T> Drop for Discard<'_, T> {
+    fn drop(&mut self) {
+        struct Rest<'c, T>(&'c Hchan<T>);
+        impl<T> Rest<'_, T> {
+            fn drop_all(&self) {
+                loop {
+                    let mut guard = self.0.header().lock();
+                    let value = self.0.op(&mut guard).discard();
+                    drop(guard);
+                    if value.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                self.drop_all();
+            }
+        }
+        let rest = Rest(self.0);
+        rest.drop_all();
+    }
+}
+
+/// Whether a close now would be heard by nobody: see [`watch::Closing`].
+fn is_unheard_of(guard: &Guard<'_>) -> bool {
+    let header = guard.header();
+    let handles = header.handles();
+    let waits = [&guard.recvq, &guard.sendq, &guard.closeq];
+    guard.sent() == 0
+        && waits.iter().all(|queue| queue.is_empty())
+        && handles.send <= 1
+        && handles.recv <= 1
+        && header.links.is_of_this_thread()
+        && !header.birth().is_context
+}
