@@ -101,6 +101,13 @@ func runOf[T any](row Row) *Outcome {
 		return pingPong[T](row)
 	case "handover":
 		return handover[T](row)
+	case "channel-bytes":
+		return channelBytes[T](row)
+	case "parked-bytes":
+		if row.locked {
+			return nil
+		}
+		return parkedBytes[T](row)
 	case "select-ready":
 		return selectReady(row)
 	case "select-default":

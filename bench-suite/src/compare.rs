@@ -4,15 +4,31 @@
 //! what they must be able to do in `faces.rs`, what they do in `workloads/`,
 //! and how figures are taken in `measure.rs` and `runner.rs`.
 
+#![recursion_limit = "512"]
+
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::report::{self, Record};
-use crate::rows::ROWS;
-use crate::session::Session;
+use report::Record;
+use rows::ROWS;
+use session::Session;
+
+mod bytes;
+mod case;
+mod contenders;
+mod environment;
+mod faces;
+mod measure;
+mod outcome;
+mod process;
+mod report;
+mod rows;
+mod runner;
+mod session;
+mod workloads;
 
 /// Runs all contenders interleaved and prints medians, their spread, and the
 /// ratio to the best peer.
@@ -32,13 +48,7 @@ struct Args {
     against: Option<PathBuf>,
 }
 
-/// The program `compare`.
-///
-/// # Errors
-///
-/// If a file cannot be read or written, or an argument makes no sense. A
-/// contender that hangs or dies is no error: it is marked.
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let record = match &args.from {
         Some(file) => Record::read(file)?,

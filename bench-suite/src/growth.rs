@@ -3,7 +3,15 @@
 //! long leakwatch looks.
 //!
 //! A row is a point of a curve. Rows, contenders and runs are those of
-//! `compare`, the list of rows and the page are its own.
+//! `compare`, the list of rows and the page are its own. The two programs share
+//! their modules and not a library: what else is in this package would have to
+//! wait for it to be built.
+
+#![recursion_limit = "512"]
+#![allow(
+    dead_code,
+    reason = "of the shared modules, some serve `compare` alone"
+)]
 
 use std::error::Error;
 use std::fs;
@@ -11,9 +19,23 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::report::{self, Record};
-use crate::rows::GROWTH;
-use crate::session::Session;
+use report::Record;
+use rows::GROWTH;
+use session::Session;
+
+mod bytes;
+mod case;
+mod contenders;
+mod environment;
+mod faces;
+mod measure;
+mod outcome;
+mod process;
+mod report;
+mod rows;
+mod runner;
+mod session;
+mod workloads;
 
 /// Draws what an operation costs against how much there is of something.
 #[derive(Parser)]
@@ -28,12 +50,7 @@ struct Args {
     from: Option<PathBuf>,
 }
 
-/// The program `growth`.
-///
-/// # Errors
-///
-/// As `compare`.
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let record = match &args.from {
         Some(file) => Record::read(file)?,

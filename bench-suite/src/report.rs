@@ -14,6 +14,7 @@ use crate::rows::{GROWTH, ROWS};
 use crate::runner::{Run, Runs};
 
 pub(crate) mod agreement;
+#[allow(dead_code, reason = "`growth` alone prints it")]
 pub(crate) mod growth;
 pub(crate) mod markdown;
 pub(crate) mod plots;

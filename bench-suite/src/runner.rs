@@ -48,7 +48,7 @@ impl Runs {
     }
 }
 
-/// How much longer than planned a run may take.
+/// How long a run may take beyond twice what is planned.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs one row, `rounds` times; `step` is told of each run. Who cannot do
@@ -123,7 +123,7 @@ fn in_a_process(contender: &Contender, case: &Case, plan: &Plan) -> Result<Run, 
         World::OneCore => on_one_core(|| process::start(&mut command))?,
         _ => process::start(&mut command),
     };
-    let run = match process::wait(child, plan.flow + plan.alone + GRACE)? {
+    let run = match process::wait(child, 2 * plan.expected(case) + GRACE)? {
         Ended::TimedOut => Run::TimedOut,
         Ended::Failed(how) => Run::Failed(how),
         Ended::Said(text) => serde_json::from_str(&text)

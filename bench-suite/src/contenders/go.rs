@@ -33,10 +33,11 @@ pub(crate) fn can(case: &Case, locked: bool) -> bool {
         case.work,
         Work::Grown(_) | Work::Select(Selecting::One | Selecting::Woken)
     );
-    if grown || case.arms > 64 {
+    if grown || ![0, 2, 4, 16, 64].contains(&case.arms) {
         return false;
     }
-    case.capacity != Capacity::Unbounded && !(locked && tasks)
+    let threads_parked = locked && case.work == Work::ParkedBytes;
+    case.capacity != Capacity::Unbounded && !(locked && tasks) && !threads_parked
 }
 
 /// Where the twin is, once it is built: beside this program.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use chan_core::{Receiver, bounded};
+use chan_core::{Chan, RecvChan};
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 
@@ -30,12 +30,13 @@ pub(crate) fn run(case: &Case, plan: &Plan) -> Option<Outcome> {
     let runtime = Builder::new_current_thread().build();
     let runtime = runtime.expect("a runtime on this thread");
     let mut senders = Vec::new();
+    // In Go's manners, where a channel outlives its senders.
     let mut channel = || {
-        let (tx, rx) = bounded::<u64>(1);
+        let (tx, rx) = Chan::<u64>::new(1).split();
         senders.extend((kind != Grown::SnapshotFound).then_some(tx));
         rx
     };
-    let receivers: Vec<Receiver<u64>> = if kind == Grown::SnapshotOne {
+    let receivers: Vec<RecvChan<u64>> = if kind == Grown::SnapshotOne {
         vec![channel(); case.many]
     } else {
         (0..case.many).map(|_| channel()).collect()
