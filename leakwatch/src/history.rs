@@ -37,7 +37,9 @@ struct Seen {
     line: usize,
     age: Duration,
     suspected: bool,
-    /// Taken once: it does not change while the wait lasts.
+    /// It was asked for its stack, which is done once.
+    asked: bool,
+    /// It does not change while the wait lasts.
     stack: Option<RawStack>,
 }
 
@@ -109,6 +111,7 @@ impl History {
                     line,
                     age,
                     suspected: false,
+                    asked: false,
                     stack: None,
                 },
             };
@@ -201,6 +204,18 @@ impl History {
         {
             seen.suspected = false;
             self.suspicions.proven += 1;
+        }
+    }
+
+    /// Whether a wait was asked for its stack before.
+    pub(crate) fn was_asked(&self, key: Key) -> bool {
+        self.waits.get(&key).is_some_and(|seen| seen.asked)
+    }
+
+    /// A wait is asked for its stack.
+    pub(crate) fn ask(&mut self, key: Key) {
+        if let Some(seen) = self.waits.get_mut(&key) {
+            seen.asked = true;
         }
     }
 

@@ -231,8 +231,18 @@ fn take_stacks(look: &Look, all: &mut [Judged], about: &About<'_>) {
             can && judged.stack.is_none() && judged.party.wait.state == WaitState::Queued
         })
         .collect();
-    order.sort_by_key(|&place| all[place].verdict.is_none());
-    order.truncate(options.max_stacks);
+    {
+        let mut history = history();
+        let history = history.get_or_insert_default();
+        let key = |place: usize| history::key(look, &all[place].party);
+        // A thread that was late may answer the next time. A task that was is
+        // not polled, and to wake it again would only look as if somebody had.
+        let is_task = |place: usize| matches!(all[place].party.wait.who, Who::Future);
+        order.retain(|&place| !is_task(place) || !history.was_asked(key(place)));
+        order.sort_by_key(|&place| all[place].verdict.is_none());
+        order.truncate(options.max_stacks);
+        order.iter().for_each(|&place| history.ask(key(place)));
+    }
     // Those of one channel are asked together.
     let channel = |place: usize| all[place].party.cases[0].channel;
     order.sort_by_key(|&place| (channel(place), all[place].party.cases[0].wait.id));
