@@ -77,6 +77,10 @@ impl Look {
             add(wait, None);
         }
         parties.extend(selects.into_values().map(Party::new));
+        // A select that is over is seen at each of its channels.
+        let holds_value = |party: &Party| party.wait.state == WaitState::Done { holds_value: true };
+        unpolled.sort_by_key(|party| (party.wait.party, !holds_value(party)));
+        unpolled.dedup_by_key(|party| party.wait.party);
     }
 
     /// The snapshot of a case's channel; none for nil.

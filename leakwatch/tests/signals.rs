@@ -160,6 +160,33 @@ fn a_future_that_is_woken_and_left_alone_is_not_polled() {
     assert!(task_on(&leakwatch::snapshot(), "left alone").is_none());
 }
 
+#[test]
+fn a_select_that_is_woken_and_left_alone_is_told_once() {
+    watch();
+    let (one, other) = (
+        Builder::new().name("left one"),
+        Builder::new().name("left other"),
+    );
+    let (one, other) = (one.chan::<u8>(), other.chan::<u8>());
+    let mut future = polled(async {
+        select_async! {
+            recv(one) -> value => value,
+            recv(other) -> value => value,
+        }
+    });
+    one.send(7);
+    let about = |report: &Report| {
+        let tasks = report.tasks.iter();
+        tasks
+            .filter(|task| is_on(task, "left one") || is_on(task, "left other"))
+            .count()
+    };
+    let report = report_when(|report| about(report) > 0);
+    assert_eq!(about(&report), 1, "{report:#?}");
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(future.as_mut().poll(&mut context), Poll::Ready(Some(7)));
+}
+
 const CROWD: u32 = line!() + 6;
 
 #[test]
