@@ -666,7 +666,8 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
         if needed > waits.capacity() {
             // Not under the lock.
             drop(guard);
-            waits.reserve(needed + needed / 4);
+            // Most have one or two; room for more would be most of the memory.
+            waits.reserve_exact(needed);
             continue;
         }
         let now = clock::now();

@@ -159,13 +159,18 @@ impl Fingerprint {
 
     fn add_site(&mut self, site: &Site) {
         self.add(&site.file);
-        self.add(&site.line.to_string());
-        self.add(&site.column.to_string());
+        self.add_bytes(&site.line.to_le_bytes());
+        self.add_bytes(&site.column.to_le_bytes());
     }
 
     fn add(&mut self, part: &str) {
-        for byte in part.bytes().chain([0]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.add_bytes(part.as_bytes());
+        self.add_bytes(&[0]);
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
