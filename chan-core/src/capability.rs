@@ -1,4 +1,10 @@
-//! What handles can do, and how many of each kind there are, in one word.
+//! What handles can do, and how many of each kind there are, in one word; and
+//! how many weak ones, in another.
+//!
+//! Atomics: the word of a [`WeakCount`] is Relaxed on the way up, Release on
+//! the way down, and read by watchers, Acquire.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a handle can do, as an addend to the packed counts: three fields of
 /// 21 bits.
@@ -84,6 +90,38 @@ impl Handles {
     /// ```
     pub fn receiving_side_gone(&self) -> bool {
         self.recv == 0
+    }
+}
+
+/// The weak handles that there are, in the lower half, and those ever made, in
+/// the upper one.
+pub(crate) struct WeakCount(AtomicU64);
+
+/// A weak handle, among those ever made.
+const MADE: u64 = 1 << 32;
+
+impl WeakCount {
+    pub(crate) fn new() -> Self {
+        WeakCount(AtomicU64::new(0))
+    }
+
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(MADE | 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(&self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Reads the live handles, and how many weak ones there were meanwhile: one
+    /// at least if that changed. The same word before and after says that none
+    /// came and none was used.
+    pub(crate) fn around(&self, handles: impl FnOnce() -> Handles) -> (Handles, usize) {
+        let before = self.0.load(Ordering::Acquire);
+        let handles = handles();
+        let after = self.0.load(Ordering::Acquire);
+        let weak = (before % MADE).max(after % MADE);
+        (handles, weak.max(u64::from(before != after)) as usize)
     }
 }
 

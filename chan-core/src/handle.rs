@@ -142,6 +142,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     pub(crate) fn downgrade(&self) -> WeakHandle<T, CAN> {
         // SAFETY: a handle keeps its channel alive, whose pointer this is.
         let memory = unsafe { HeaderRef::share(self.0.cast()) };
+        memory.header().weak().add();
         WeakHandle {
             chan: self.0,
             memory,
@@ -164,10 +165,17 @@ impl<T, const CAN: u8> WeakHandle<T, CAN> {
 
 impl<T, const CAN: u8> Clone for WeakHandle<T, CAN> {
     fn clone(&self) -> Self {
+        self.memory.header().weak().add();
         WeakHandle {
             chan: self.chan,
             memory: self.memory.clone(),
         }
+    }
+}
+
+impl<T, const CAN: u8> Drop for WeakHandle<T, CAN> {
+    fn drop(&mut self) {
+        self.memory.header().weak().remove();
     }
 }
 

@@ -32,7 +32,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::birth::{Birth, UNBOUNDED};
-use crate::capability::Capability;
+use crate::capability::{Capability, WeakCount};
 use crate::parker::{self, Wake};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::sides::Sides;
@@ -87,6 +87,7 @@ pub(crate) struct Header {
     element: fn() -> &'static str,
     /// Where the list of live channels keeps its links; guarded by its lock.
     pub(crate) links: crate::registry::Links,
+    weak: WeakCount,
     /// Frees the memory of the whole channel.
     free: unsafe fn(NonNull<Header>),
 }
@@ -133,6 +134,7 @@ impl Header {
             birth,
             element,
             links: crate::registry::Links::new(),
+            weak: WeakCount::new(),
             free,
         };
         // The first guard to go says what is plain.

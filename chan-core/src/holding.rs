@@ -10,6 +10,7 @@ use crate::chan::{Chan, RecvChan, SendChan};
 use crate::handle::{ALL, Handle, RX, TX, capability};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
+use crate::time::{Ticker, Timer};
 use crate::watch::ChannelId;
 
 /// What a handle holds.
@@ -35,7 +36,8 @@ pub struct Holding {
 /// A counted handle of a channel.
 ///
 /// Implemented by [`Chan`], [`SendChan`], [`RecvChan`], [`Sender`] and
-/// [`Receiver`], and by nothing else.
+/// [`Receiver`], by [`Timer`] and [`Ticker`], which have both sides of their
+/// channel, and by nothing else.
 ///
 /// # Examples
 ///
@@ -87,6 +89,25 @@ holder! {
     Sender: TX,
     Receiver: RX,
 }
+
+macro_rules! timer {
+    ($($timer:ident),*) => {
+        $(
+            impl sealed::Sealed for $timer {}
+
+            impl Holder for $timer {
+                fn holding(&self) -> Option<Holding> {
+                    let rx = self.channel().holding()?;
+                    let Capability(word) = capability(ALL);
+                    let can = Handles::unpack(word);
+                    Some(Holding { can, ..rx })
+                }
+            }
+        )*
+    };
+}
+
+timer!(Timer, Ticker);
 
 impl fmt::Debug for Holding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

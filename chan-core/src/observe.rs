@@ -329,6 +329,9 @@ pub struct Wait {
     pub age: Option<Duration>,
     /// It gives up by itself.
     pub has_deadline: bool,
+    /// Of a future: [`Waker::data`](std::task::Waker::data) of the waker that
+    /// it was last polled with; else 0.
+    pub waker_data: usize,
     /// Where it is.
     pub state: WaitState,
 }
@@ -412,6 +415,8 @@ pub struct ChannelSnapshot {
     pub closed_at: Option<&'static Location<'static>>,
     /// Live handles by what they can do.
     pub handles: Handles,
+    /// Weak handles, which can become live ones while there are some.
+    pub weak_handles: usize,
     /// Values sent so far.
     pub sent: u64,
     /// Values received so far.
@@ -449,6 +454,54 @@ impl ChannelSnapshot {
     pub fn undelivered(&self) -> usize {
         let holds = |wait: &&Wait| wait.state == WaitState::Done { holds_value: true };
         self.waits.iter().filter(holds).count()
+    }
+}
+
+/// What could make a wait on a channel end, counted at one instant.
+///
+/// # Examples
+///
+/// ```
+/// let (tx, _rx) = chan_core::Builder::new().name("counted").channel::<u8>();
+/// let all = chan_core::observe::channels();
+/// let channel = all.iter().find(|channel| channel.name() == Some("counted")).unwrap();
+/// let _other = tx.clone();
+/// assert_eq!(channel.counts().handles.send, 2);
+/// assert_eq!(channel.counts(), channel.snapshot().counts());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// See [`ChannelSnapshot::handles`].
+    pub handles: Handles,
+    /// See [`ChannelSnapshot::weak_handles`].
+    pub weak_handles: usize,
+    /// See [`ChannelSnapshot::permits`].
+    pub permits: usize,
+    /// See [`ChannelSnapshot::undelivered`].
+    pub undelivered: usize,
+    /// See [`ChannelSnapshot::closed`].
+    pub closed: bool,
+}
+
+impl ChannelSnapshot {
+    /// The counts alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _chan = chan_core::Chan::<u8>::new(1);
+    /// let all = chan_core::observe::channels();
+    /// assert!(!all[0].snapshot().counts().closed);
+    /// ```
+    pub fn counts(&self) -> Counts {
+        Counts {
+            handles: self.handles,
+            weak_handles: self.weak_handles,
+            permits: self.permits,
+            undelivered: self.undelivered(),
+            closed: self.closed,
+        }
     }
 }
 
@@ -567,12 +620,40 @@ impl Channel {
             closed: state.closed,
             closed_at: state.closed_at,
             handles: state.handles,
+            weak_handles: state.weak_handles,
             sent: state.sent,
             received: state.received,
             waits,
             close_note: state.notes.closed,
             receivers_orphaned: state.notes.receivers_orphaned,
             senders_orphaned: state.notes.senders_orphaned,
+        }
+    }
+
+    /// What could make a wait on it end, without the waits.
+    ///
+    /// # Examples
+    ///
+    /// See [`Counts`].
+    ///
+    /// ```
+    /// let _chan = chan_core::Chan::<u8>::new(1);
+    /// let all = chan_core::observe::channels();
+    /// assert_eq!(all[0].counts().weak_handles, 0);
+    /// ```
+    pub fn counts(&self) -> Counts {
+        let header = self.0.header();
+        let guard = header.lock();
+        let state = State::of(header, &guard);
+        // A future that was handed a value: as many as that, at most.
+        let undelivered = guard.handed.len();
+        drop(guard);
+        Counts {
+            handles: state.handles,
+            weak_handles: state.weak_handles,
+            permits: state.permits,
+            undelivered,
+            closed: state.closed,
         }
     }
 
@@ -637,6 +718,7 @@ struct State {
     closed: bool,
     closed_at: Option<&'static Location<'static>>,
     handles: Handles,
+    weak_handles: usize,
     sent: u64,
     received: u64,
     notes: Notes,
@@ -714,12 +796,14 @@ fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &m
 
 impl State {
     fn of(header: &Header, guard: &Guard<'_>) -> State {
+        let (handles, weak_handles) = header.weak().around(|| header.handles());
         State {
             len: guard.len(),
             permits: guard.permits,
             closed: guard.closed,
             closed_at: guard.closed_at,
-            handles: header.handles(),
+            handles,
+            weak_handles,
             sent: guard.sent(),
             received: guard.received(),
             // Shares of what a watcher made; nothing is copied.
@@ -735,6 +819,7 @@ impl State {
             close: self.handles.close.max(before.handles.close),
         };
         self.permits = self.permits.max(before.permits);
+        self.weak_handles = self.weak_handles.max(before.weak_handles);
         self
     }
 }
@@ -793,6 +878,7 @@ fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
         task: party.task_id(),
         age: (since != 0).then(|| Duration::from_nanos(now.saturating_sub(since))),
         has_deadline: party.has_deadline(),
+        waker_data: party.waker_data(),
         state: if place == Place::Handed || party.is_done() {
             WaitState::Done { holds_value }
         } else {

@@ -37,8 +37,8 @@
 //!   `two_channels_claim_one_select`. A watcher that gives it back
 //!   (Release) hands the waker's place to the next winner (Acquire). Model:
 //!   `stack_request_meets_claim_of_a_select`.
-//! - `since`, written by the owner, read by a watcher: a number by itself,
-//!   Relaxed.
+//! - `since` and `waker_data`, written by the owner, read by a watcher: numbers
+//!   by themselves, Relaxed.
 //! - `ticket`: the watcher's store (Release) to the owner's swap (Acquire);
 //!   unpark and park order it as well. Model: `stack_request_meets_hand_off`.
 //!
@@ -53,7 +53,7 @@ use std::time::Instant;
 use crate::clock;
 #[cfg(not(loom))]
 use crate::spin;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{UnsafeCell, thread};
 use crate::waitq::Waiter;
 use crate::watch::{self, TaskId};
@@ -71,6 +71,8 @@ pub(crate) struct Party {
     winner: AtomicPtr<Waiter>,
     since: AtomicU64,
     ticket: AtomicU64,
+    /// The data of a task's waker, by which a watcher knows its own.
+    waker_data: AtomicUsize,
     task: TaskId,
     cases: u32,
     select: bool,
@@ -114,6 +116,7 @@ impl Party {
             winner: AtomicPtr::new(ptr::null_mut()),
             since: AtomicU64::new(0),
             ticket: AtomicU64::new(0),
+            waker_data: AtomicUsize::new(0),
             task: watch::current_task(),
             cases,
             select,
@@ -151,6 +154,8 @@ impl Party {
         if self.since.load(Ordering::Relaxed) == 0 {
             self.stamp();
         }
+        let data = waker.data() as usize;
+        self.waker_data.store(data, Ordering::Relaxed);
         // SAFETY: the caller holds the locks that guard the cell.
         unsafe { cell.with_mut(|slot| slot.replace(waker)) }
     }
@@ -359,6 +364,11 @@ impl Party {
     /// When the wait began, on [`clock`]; 0 while a thread still looks.
     pub(crate) fn since(&self) -> u64 {
         self.since.load(Ordering::Relaxed)
+    }
+
+    /// The data of the waker that was last put to use; 0 of a thread.
+    pub(crate) fn waker_data(&self) -> usize {
+        self.waker_data.load(Ordering::Relaxed)
     }
 
     pub(crate) fn task_id(&self) -> TaskId {

@@ -552,3 +552,22 @@ fn a_task_that_waits_on_nil_is_seen_until_it_is_dropped() {
     drop(receive);
     assert!(nil_wait(line).is_none());
 }
+
+#[test]
+fn weak_handles_are_counted_while_there_are_some() {
+    let (tx, _rx) = Builder::new().name("weakly").chan::<u8>().split();
+    let weak_handles = || {
+        let all = chan_core::observe::channels();
+        let channel = all.iter().find(|channel| channel.name() == Some("weakly"));
+        channel.unwrap().snapshot().weak_handles
+    };
+    assert_eq!(weak_handles(), 0);
+    let weak = tx.downgrade();
+    let other = weak.clone();
+    assert_eq!(weak_handles(), 2);
+    drop(weak);
+    assert_eq!(weak_handles(), 1);
+    drop(other.upgrade());
+    drop(other);
+    assert_eq!(weak_handles(), 0);
+}

@@ -4,7 +4,7 @@
 use std::ptr::NonNull;
 
 use super::Header;
-use crate::capability::{Capability, Gone, Handles, LIMIT, too_many_handles};
+use crate::capability::{Capability, Gone, Handles, LIMIT, WeakCount, too_many_handles};
 use crate::sync::atomic::Ordering;
 
 impl Header {
@@ -102,6 +102,10 @@ impl Header {
         if memory.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
             too_many_handles();
         }
+    }
+
+    pub(crate) fn weak(&self) -> &WeakCount {
+        &self.weak
     }
 
     /// Gives up a share of the memory, and frees it if it was the last.

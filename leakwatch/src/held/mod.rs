@@ -44,7 +44,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chan_core::observe::{self, Holder};
-use chan_core::{Cancel, Chan, Receiver, RecvChan, SendChan, Sender};
+use chan_core::{Cancel, Chan, Receiver, RecvChan, SendChan, Sender, Ticker, Timer};
 
 use crate::ledger::{self, Account, Entry, Seat, Tally, Thing};
 
@@ -85,10 +85,10 @@ pub(crate) mod sealed {
 }
 
 macro_rules! handles {
-    ($($handle:ident),*) => {
+    ($($handle:ident $(<$t:ident>)?),*) => {
         $(
-            impl<T> Handle for $handle<T> {}
-            impl<T> sealed::Handle for $handle<T> {
+            impl$(<$t>)? Handle for $handle$(<$t>)? {}
+            impl$(<$t>)? sealed::Handle for $handle$(<$t>)? {
                 fn entry(&self) -> Option<Entry> {
                     let holding = self.holding()?;
                     Some(Entry {
@@ -101,7 +101,15 @@ macro_rules! handles {
     };
 }
 
-handles!(Chan, SendChan, RecvChan, Sender, Receiver);
+handles!(
+    Chan<T>,
+    SendChan<T>,
+    RecvChan<T>,
+    Sender<T>,
+    Receiver<T>,
+    Timer,
+    Ticker
+);
 
 impl Handle for Cancel {}
 impl sealed::Handle for Cancel {

@@ -7,7 +7,7 @@ use chan_core::select::{Bound, GoFace, RecvArm, RecvCase, RustFace, SendArm, Sen
 use chan_core::{
     AlreadyClosed, Cancel, Chan, CloseError, Empty, Full, Receiver, RecvChan, RecvError,
     RecvFuture, RecvTimedOut, RecvTimeoutError, SendChan, SendError, SendFuture, SendTimedOut,
-    SendTimeoutError, Sender, TryRecvError, TrySendError,
+    SendTimeoutError, Sender, Ticker, Timer, TryRecvError, TrySendError,
 };
 
 use super::{At, Handle, Held, Residence};
@@ -266,3 +266,28 @@ pass_on! {
         cancel();
     }
 }
+
+pass_on! {
+    [R: Residence] Held<Timer, R>, Timer {
+        stop() -> bool;
+        reset(delay: Duration) -> bool;
+        reset_at(moment: Instant) -> bool;
+    }
+    [R: Residence] Held<Ticker, R>, Ticker {
+        stop();
+        reset(period: Duration);
+    }
+}
+
+macro_rules! timer_channel {
+    ($($timer:ident),*) => {$(
+        impl<R: Residence> Held<$timer, R> {
+            /// Its channel, as bound as the timer.
+            pub fn channel(&self) -> At<'_, Receiver<Instant>, R> {
+                At::new(self.raw().channel())
+            }
+        }
+    )*};
+}
+
+timer_channel!(Timer, Ticker);
