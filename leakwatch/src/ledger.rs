@@ -14,8 +14,6 @@
 //! Nothing here is on the way of an operation: entries are made when a handle
 //! is bound to its owner, not when it is used.
 
-#![allow(dead_code, reason = "what reads it comes next")]
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -142,6 +140,10 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
     pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
         self.entries.read()
     }
@@ -178,14 +180,15 @@ impl Ledger {
         self.accounts.remove(&owner);
     }
 
-    pub(crate) fn account(&self, owner: Owner) -> Option<Arc<Account>> {
-        self.accounts
-            .get(&owner)
-            .map(|account| Arc::clone(&account))
+    /// All accounts.
+    pub(crate) fn accounts(&self) -> Vec<Arc<Account>> {
+        let all = self.accounts.iter();
+        all.map(|account| Arc::clone(&account)).collect()
     }
 
-    pub(crate) fn node(&self, node: NodeId) -> Option<Arc<Node>> {
-        self.nodes.get(&node).map(|node| Arc::clone(&node))
+    /// All nodes.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.iter().map(|node| Arc::clone(&node)).collect()
     }
 }
 

@@ -33,10 +33,12 @@
 //!
 //! A proof is a matter of counting: a channel knows how many live handles can
 //! send, receive and close. [`Proven::Orphaned`](report::Proven::Orphaned) is
-//! said of a thread that waits where none is left that could wake it. Handles
-//! that nobody uses any more but that still exist (in a static, in a running
-//! thread, in the waiter itself) count as able: the proof is missed, never
-//! wrong. Waits with a deadline are never judged.
+//! said of who waits where none is left that could wake it, but for its own;
+//! [`Proven::DeadSet`](report::Proven::DeadSet) where others have some who are
+//! stuck themselves. Who has what is known of handles that were given to
+//! [`spawn!`], [`task!`], [`local`] and [`Shared`]. All others (in a static, in
+//! a plain thread) count as able: the proof is missed, never wrong. Waits with
+//! a deadline are never judged.
 
 #![forbid(unsafe_code)]
 
@@ -48,6 +50,7 @@ mod history;
 mod ledger;
 mod life;
 mod options;
+mod proofs;
 mod registry;
 pub mod report;
 mod sentinel;

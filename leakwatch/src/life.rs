@@ -17,17 +17,16 @@
 //!   between them.
 //! - `woken`: set before the task's executor is told, cleared at the beginning
 //!   of a poll; SeqCst, read between the two loads above.
-//! - the count of the `Arc`: who holds a clone of the waker.
+//! - the count of the `Arc` of a [`TaskWaker`]: who holds a clone.
+//! - `ended`, `finished`: set once each (SeqCst), the latter first.
 
-#![allow(dead_code, reason = "what reads it comes next")]
-
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
 
-/// What is known of a tracked future from outside; also its waker.
+/// What is known of a tracked future from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     /// Polls begun and polls ended: odd while it is polled. Odd for ever once
@@ -35,9 +34,16 @@ pub(crate) struct Life {
     polls: AtomicU64,
     /// A wake that no poll has answered yet.
     woken: AtomicBool,
+    ended: AtomicBool,
+    finished: AtomicBool,
     /// The executor's waker, of the last poll.
     outer: Mutex<Option<Waker>>,
+    waker: OnceLock<Weak<TaskWaker>>,
 }
+
+/// What the future's wakers are made of.
+#[derive(Debug)]
+struct TaskWaker(Arc<Life>);
 
 /// A moment in the life of a future that is not being polled and has not been
 /// woken.
@@ -45,9 +51,13 @@ pub(crate) struct Life {
 pub(crate) struct Resting(u64);
 
 impl Life {
-    /// The shares of a tracked future itself: its own, that of its waker, and
-    /// the record's.
-    const OWN_SHARES: usize = 3;
+    /// A life, and the waker to poll it with.
+    pub(crate) fn begin() -> (Arc<Life>, Waker) {
+        let life = Arc::new(Life::default());
+        let waker = Arc::new(TaskWaker(Arc::clone(&life)));
+        life.waker.get_or_init(|| Arc::downgrade(&waker));
+        (life, Waker::from(waker))
+    }
 
     /// Whether it rests; the same answer twice says that it rested all the
     /// time between.
@@ -57,20 +67,32 @@ impl Life {
         (rests && self.polls.load(Ordering::SeqCst) == polls).then_some(Resting(polls))
     }
 
-    /// How many clones of its waker there are; `own` says how many shares of
-    /// this the caller has made.
-    pub(crate) fn wakers(this: &Arc<Self>, own: usize) -> usize {
-        Arc::strong_count(this).saturating_sub(Life::OWN_SHARES + own)
+    /// How many clones of its waker there are, besides the one that it is
+    /// polled with.
+    pub(crate) fn wakers(&self) -> usize {
+        let all = self.waker.get().map_or(0, Weak::strong_count);
+        all.saturating_sub(1)
     }
 
-    /// What a waker made of it shows as its data.
-    pub(crate) fn waker_data(this: &Arc<Self>) -> usize {
-        Arc::as_ptr(this) as usize
+    /// What its wakers show as their data.
+    pub(crate) fn waker_data(&self) -> usize {
+        self.waker.get().map_or(0, |waker| waker.as_ptr() as usize)
     }
 
     /// The future is about to be dropped, which may run any code.
     pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
         self.polls.fetch_or(1, Ordering::SeqCst);
+    }
+
+    /// The future has given its result.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::SeqCst);
+    }
+
+    /// It was dropped before it gave its result.
+    pub(crate) fn was_dropped(&self) -> bool {
+        self.ended.load(Ordering::SeqCst) && !self.finished.load(Ordering::SeqCst)
     }
 }
 
@@ -100,17 +122,46 @@ impl Drop for Polling<'_> {
     }
 }
 
-impl Wake for Life {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::SeqCst);
+        let life = &self.0;
+        life.woken.store(true, Ordering::SeqCst);
         // Waking is foreign code: not under the lock.
-        let outer = self.outer.lock().clone();
+        let outer = life.outer.lock().clone();
         if let Some(outer) = outer {
             outer.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_of_the_waker_is_counted_and_a_poll_is_seen() {
+        let (life, waker) = Life::begin();
+        assert_eq!(life.resting(), None, "it was never polled");
+        drop(Polling::begin(&life, Waker::noop()));
+        let rested = life.resting();
+        assert!(rested.is_some());
+        assert_eq!(life.wakers(), 0);
+        let clone = waker.clone();
+        assert_eq!(
+            (life.wakers(), life.waker_data()),
+            (1, clone.data() as usize)
+        );
+        clone.wake();
+        assert_eq!((life.wakers(), life.resting()), (0, None), "it was woken");
+        let polling = Polling::begin(&life, Waker::noop());
+        assert_eq!(life.resting(), None, "it is being polled");
+        drop(polling);
+        assert!(life.resting().is_some() && life.resting() != rested);
+        life.end();
+        assert_eq!(life.resting(), None);
     }
 }

@@ -23,7 +23,6 @@ use crate::stack::RawStack;
 
 /// What is known of a task that was introduced with [`crate::Task`].
 #[derive(Clone)]
-#[allow(dead_code, reason = "what reads it comes next")]
 pub(crate) struct TaskRecord {
     pub(crate) name: Arc<str>,
     pub(crate) context: Option<WeakContext>,
@@ -120,6 +119,13 @@ impl Registry {
             return None;
         }
         self.tasks.get(&task).map(|record| record.clone())
+    }
+
+    /// The tasks that are tracked futures.
+    pub(crate) fn lives(&self) -> Vec<(TaskId, Arc<Life>)> {
+        let all = self.tasks.iter();
+        all.filter_map(|task| Some((*task.key(), task.life.clone()?)))
+            .collect()
     }
 
     // ---- Stacks on request. ----

@@ -30,6 +30,13 @@ pub struct Report {
     /// Every task that was parked on a channel, found guilty or not, the
     /// longest parked first.
     pub tasks: Vec<ParkedTask>,
+    /// Those of the tasks that wait for each other, of whom no other can wake
+    /// any: the members of one [`Proven::DeadSet`] each, and those they wait
+    /// for.
+    pub sets: Vec<DeadSet>,
+    /// Proofs that turned out to be wrong. There must be none: each is a fault
+    /// in leakwatch, or in unsafe code that moved a handle behind its back.
+    pub alarms: Vec<Alarm>,
     /// How many channels were alive.
     pub channels: usize,
     /// Whether the built-in sentinel was seen: a leak that leakwatch makes
@@ -54,6 +61,36 @@ pub struct Suspicions {
     pub resumed: usize,
     /// Of these, those that were proven later.
     pub proven: usize,
+}
+
+/// Tasks that only each other could wake.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DeadSet {
+    /// The [`ParkedTask::id`]s of its members.
+    pub members: Vec<u64>,
+    /// Where it most likely began: a member for whom nobody can do anything,
+    /// or, in a circle, the one that closed it. None if that is not in the
+    /// report.
+    pub root: Option<u64>,
+}
+
+/// A task that was proven to be stuck for ever, and went on.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "json", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Alarm {
+    /// The task.
+    pub task: String,
+    /// What it waited for.
+    pub operation: String,
+    /// The line that waited.
+    pub site: Site,
+    /// The proof.
+    pub evidence: Evidence,
+    /// Its reason.
+    pub reason: String,
 }
 
 /// Something worth a person's time.
@@ -133,8 +170,11 @@ pub enum Evidence {
 pub enum Proven {
     /// It waits on a nil channel, or in a select without a live case.
     Never,
-    /// No handle is left that could wake it: counts alone.
+    /// No handle is left that could wake it, but for its own: counts alone.
     Orphaned,
+    /// Only others could wake it that are stuck themselves, and wait for each
+    /// other: [`Report::sets`] has them all.
+    DeadSet,
 }
 
 /// Something that was done to a channel, and should not have been.
@@ -166,6 +206,8 @@ impl fmt::Display for Evidence {
         f.write_str(match self {
             Evidence::Proven(Proven::Never) => "Proven::Never",
             Evidence::Proven(Proven::Orphaned) => "Proven::Orphaned",
+            Evidence::Proven(Proven::DeadSet) => "Proven::DeadSet",
+            Evidence::DeadWait(Proven::DeadSet) => "DeadWait (dead set)",
             Evidence::DeadWait(Proven::Never) => "DeadWait (never)",
             Evidence::DeadWait(Proven::Orphaned) => "DeadWait (orphaned)",
             Evidence::BlockedHandler => "BlockedHandler",
@@ -220,6 +262,9 @@ pub struct ParkedTask {
     pub name: String,
     /// A thread or a future.
     pub kind: TaskKind,
+    /// The line that introduced it, with [`crate::spawn!`], [`crate::task!`]
+    /// or [`crate::Task::new`].
+    pub spawned: Option<Site>,
     /// What it waits for, in Go's words: `chan receive`, `chan send`,
     /// `select`, `chan receive (nil chan)`, `select (no cases)` …
     pub operation: Cow<'static, str>,
@@ -242,6 +287,11 @@ pub struct ParkedTask {
     pub context: Option<ContextInfo>,
     /// The evidence of its finding, if there is one.
     pub evidence: Option<Evidence>,
+    /// Of a proof: the names of those who have what could wake it, and are
+    /// stuck themselves; a few of them.
+    pub waits_for: Vec<String>,
+    /// The place in [`Report::sets`] of the set it belongs to.
+    pub set: Option<usize>,
 }
 
 /// One alternative of a wait.

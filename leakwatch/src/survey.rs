@@ -1,17 +1,19 @@
 //! A report from beginning to end: look, judge, look again, ask for stacks,
 //! and write it down.
 
+use std::collections::HashMap;
 use std::process;
 use std::time::{Duration, Instant, SystemTime};
 
 use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, WaitState, Who};
 
 use crate::events;
-use crate::evidence::{self, Verdict};
+use crate::evidence::{self, Judgement, Verdict};
 use crate::history::{self, History, history};
 use crate::options::Allow;
+use crate::proofs::reconcile;
 use crate::registry::{TaskRecord, options, registry};
-use crate::report::{Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
+use crate::report::{DeadSet, Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
 use crate::snapshot::{Look, Party};
 use crate::stack::RawStack;
 use crate::{sentinel, suspect};
@@ -40,6 +42,8 @@ pub(crate) enum About<'a> {
 
 /// A party with what is said of it.
 struct Judged {
+    /// Its place in the look.
+    place: usize,
     party: Party,
     verdict: Option<Verdict>,
     record: Option<TaskRecord>,
@@ -51,7 +55,12 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
     let now = Instant::now();
     let guarded_by = sentinel::plant();
     let mut look = Look::around();
-    let proofs = judge_twice(&look);
+    let mut judgement = evidence::judge(&look);
+    let alarms = reconcile(&look, &mut judgement);
+    let Judgement {
+        verdicts: proofs,
+        sets,
+    } = judgement;
     let (mut all, sentinel) = judge_all(&mut look, proofs, guarded_by, about, now);
     all.retain(|judged| about.is_about(&look, judged));
     take_stacks(&look, &mut all, about);
@@ -61,12 +70,14 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
         .map(|judged| writer.task(&look, judged, now))
         .collect();
     // The longest parked first; a report of the same state reads the same.
-    tasks.sort_by(|(one, _), (other, _)| {
+    tasks.sort_by(|(one, ..), (other, ..)| {
         let by_place = || (&one.site, &one.name).cmp(&(&other.site, &other.name));
         other.age.cmp(&one.age).then_with(by_place)
     });
-    for (number, (task, verdict)) in tasks.iter_mut().enumerate() {
+    let mut ids = HashMap::with_capacity(tasks.len());
+    for (number, (task, verdict, place)) in tasks.iter_mut().enumerate() {
         task.id = number as u64 + 1;
+        ids.insert(*place, task.id);
         if let Some(verdict) = verdict.take() {
             writer.findings.push(finding_of_task(task, verdict));
         }
@@ -80,7 +91,9 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
         taken: SystemTime::now(),
         pid: process::id(),
         findings,
-        tasks: tasks.into_iter().map(|(task, _)| task).collect(),
+        tasks: tasks.into_iter().map(|(task, ..)| task).collect(),
+        sets: sets.iter().map(|set| set_of_tasks(set, &ids)).collect(),
+        alarms,
         // The sentinel's is not counted.
         channels: look.channels.len().saturating_sub(1),
         sentinel,
@@ -92,22 +105,13 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
     }
 }
 
-/// The verdicts that hold at a second look, by the place of their party.
-fn judge_twice(look: &Look) -> Vec<Option<Verdict>> {
-    let first: Vec<_> = look
-        .parties
-        .iter()
-        .map(|party| evidence::judge(look, party))
-        .collect();
-    let suspects = look.parties.iter().zip(&first);
-    let again = look.again(
-        suspects
-            .filter(|(_, verdict)| verdict.is_some())
-            .map(|(party, _)| party),
-    );
-    let both = look.parties.iter().zip(first);
-    both.map(|(party, verdict)| verdict.filter(|_| look.unmoved(party, &again)))
-        .collect()
+fn set_of_tasks(set: &evidence::DeadSet, ids: &HashMap<usize, u64>) -> DeadSet {
+    // A member may be left out because it is not what the report is about.
+    let members = set.members.iter().filter_map(|place| ids.get(place));
+    let mut members: Vec<u64> = members.copied().collect();
+    members.sort_unstable();
+    let root = ids.get(&set.root).copied();
+    DeadSet { members, root }
 }
 
 /// Everybody with a verdict, if there is one; the sentinel is left out, and
@@ -127,7 +131,7 @@ fn judge_all(
     let unpolled = std::mem::take(&mut look.unpolled);
     let mut sentinel = false;
     let mut all = Vec::with_capacity(parties.len());
-    for (party, proof) in parties.into_iter().zip(proofs) {
+    for (place, (party, proof)) in parties.into_iter().zip(proofs).enumerate() {
         let key = history::key(look, &party);
         if key.0 == Some(guarded_by) {
             sentinel = proof.is_some();
@@ -148,6 +152,7 @@ fn judge_all(
                 }
             });
         all.push(Judged {
+            place,
             stack: history.stack(key),
             party,
             verdict,
@@ -164,6 +169,7 @@ fn judge_all(
         };
         if let Some(verdict) = suspect::not_polled(holds_value, alone, patience) {
             all.push(Judged {
+                place: usize::MAX,
                 record: registry().task(party.wait.task),
                 party,
                 verdict: Some(verdict),
@@ -306,8 +312,14 @@ impl<'a> Writer<'a> {
         options().allowed.iter().chain(of_scope)
     }
 
-    fn task(&mut self, look: &Look, judged: Judged, now: Instant) -> (ParkedTask, Option<Verdict>) {
+    fn task(
+        &mut self,
+        look: &Look,
+        judged: Judged,
+        now: Instant,
+    ) -> (ParkedTask, Option<Verdict>, usize) {
         let Judged {
+            place,
             party,
             mut verdict,
             record,
@@ -326,17 +338,19 @@ impl<'a> Writer<'a> {
                 .as_ref()
                 .is_none_or(|it| it.evidence > Evidence::Outlived)
         {
-            verdict = Some(Verdict {
-                evidence: Evidence::Outlived,
-                reason: "the test it belongs to has ended, and it is still parked".to_owned(),
-            });
+            let reason = "the test it belongs to has ended, and it is still parked";
+            verdict = Some(Verdict::new(Evidence::Outlived, reason.to_owned()));
         }
         if verdict.is_some() && self.all_allowed().any(|allow| allow.allows(&task)) {
             verdict = None;
             self.allowed += 1;
         }
-        task.evidence = verdict.as_ref().map(|verdict| verdict.evidence);
-        (task, verdict)
+        if let Some(verdict) = &verdict {
+            task.evidence = Some(verdict.evidence);
+            task.waits_for.clone_from(&verdict.waits_for);
+            task.set = verdict.set;
+        }
+        (task, verdict, place)
     }
 
     /// What is not about a task.
@@ -399,12 +413,10 @@ fn outlived(party: &Party, record: Option<&TaskRecord>) -> Option<Verdict> {
     if ago < options().grace || party.wait.has_deadline {
         return None;
     }
-    Some(Verdict {
-        evidence: Evidence::Outlived,
-        reason: format!(
-            "its context ended {:.1} s ago ({}) and it is still parked; it may be slow",
-            ago.as_secs_f64(),
-            cancellation.cause
-        ),
-    })
+    let reason = format!(
+        "its context ended {:.1} s ago ({}) and it is still parked; it may be slow",
+        ago.as_secs_f64(),
+        cancellation.cause
+    );
+    Some(Verdict::new(Evidence::Outlived, reason))
 }

@@ -39,13 +39,13 @@ pub(crate) fn blocked_handler(look: &Look, party: &Party) -> Option<Verdict> {
         })
         .collect();
     let names: Vec<_> = channels?.into_iter().map(name).collect();
-    Some(Verdict {
-        evidence: Evidence::BlockedHandler,
-        reason: format!(
+    Some(Verdict::new(
+        Evidence::BlockedHandler,
+        format!(
             "this send can never succeed: {} has no receivers; only a close would end it",
             names.join(", ")
         ),
-    })
+    ))
 }
 
 /// A thread that is parked within a poll, by its stack.
@@ -53,14 +53,14 @@ pub(crate) fn blocking_in_poll(party: &Party, stack: &[Frame]) -> Option<Verdict
     if !matches!(party.wait.who, Who::Thread(_)) || !polls(stack) {
         return None;
     }
-    Some(Verdict {
-        evidence: Evidence::BlockingInPoll,
-        reason: format!(
+    Some(Verdict::new(
+        Evidence::BlockingInPoll,
+        format!(
             "a thread is parked in a {} in the middle of a future's poll; \
              whatever else its executor runs on this thread waits, too",
             party.wait.reason
         ),
-    })
+    ))
 }
 
 /// Whether the innermost thing on the stack that tells is a poll. Executors
@@ -101,14 +101,14 @@ pub(crate) fn not_polled(
     } else {
         "was woken"
     };
-    Some(Verdict {
-        evidence: Evidence::NotPolled,
-        reason: format!(
+    Some(Verdict::new(
+        Evidence::NotPolled,
+        format!(
             "this future {what}, and has not been polled for {} since: \
              whoever owns it waits for something else",
             seconds(alone)
         ),
-    })
+    ))
 }
 
 /// Much speaks against it, or it is merely slow.
@@ -132,21 +132,15 @@ pub(crate) fn unusual(
         &line,
         known && age > usual,
     ) {
-        return Some(Verdict {
-            evidence: Evidence::Suspected,
-            reason,
-        });
+        return Some(Verdict::new(Evidence::Suspected, reason));
     }
     let slow = known && age > usual && age >= limits.slow_after;
-    slow.then(|| Verdict {
-        evidence: Evidence::Slow,
-        reason: format!(
+    slow.then(|| Verdict::new(Evidence::Slow, format!(
             "it has been parked for {}; the longest of {} waits seen to end at this line took {}",
             seconds(age),
             line.ended,
             seconds(line.longest)
-        ),
-    })
+        )))
 }
 
 fn suspicion(

@@ -99,15 +99,15 @@ impl Task {
 
     /// The same for a future that is made knowing the account of its task.
     pub(crate) fn wrap_with<F: Future>(self, make: impl FnOnce(&Arc<Account>) -> F) -> Tracked<F> {
-        let life = Arc::new(Life::default());
+        let (life, waker) = Life::begin();
         let scope = self.scope;
         let id = registry().introduce(self.record(Some(&life)));
         let account = ledger().open(Owner::Task(id));
         let introduced = Introduced {
             id,
             scope,
-            waker: Waker::from(Arc::clone(&life)),
             life,
+            waker,
         };
         Tracked {
             future: Box::pin(make(&account)),
@@ -228,9 +228,14 @@ impl<F: Future> Future for Tracked<F> {
             polling: observe::set_polling(true),
         };
         let _polling = Polling::begin(&task.life, cx.waker());
-        this.future
+        let polled = this
+            .future
             .as_mut()
-            .poll(&mut task::Context::from_waker(&task.waker))
+            .poll(&mut task::Context::from_waker(&task.waker));
+        if polled.is_ready() {
+            task.life.finish();
+        }
+        polled
     }
 }
 

@@ -300,18 +300,23 @@ fn tests_at_the_same_time_do_not_answer_for_each_other() {
 /// thread makes to nobody.
 #[test]
 fn tracked_threads_inherit_and_plain_ones_do_not() {
-    fn leaks(name: &'static str) {
+    fn leaks(name: &'static str, made: &Barrier) {
         let chan = Builder::new().name(name).chan::<u8>();
+        made.wait();
         chan.recv();
     }
     let text = failure(|| {
         Config::new().grace(SHORT).run(|| {
+            let made = Arc::new(Barrier::new(3));
             let task = Task::new("tracked");
+            let tracked = Arc::clone(&made);
             thread::spawn(move || {
                 let _task = task.enter();
-                leaks("made by the tracked");
+                leaks("made by the tracked", &tracked);
             });
-            thread::spawn(|| leaks("made by the plain"));
+            let plain = Arc::clone(&made);
+            thread::spawn(move || leaks("made by the plain", &plain));
+            made.wait();
         });
     });
     assert!(text.contains("made by the tracked"), "{text}");

@@ -17,6 +17,8 @@ pub(super) fn empty() -> Report {
         pid: 4242,
         findings: Vec::new(),
         tasks: Vec::new(),
+        sets: Vec::new(),
+        alarms: Vec::new(),
         channels: 0,
         sentinel: true,
         allowed: 0,
@@ -26,6 +28,7 @@ pub(super) fn empty() -> Report {
 
 pub(super) fn report() -> Report {
     let mut tasks = vec![orphaned(), dead_wait(), select(), outlived()];
+    tasks.extend(circle());
     tasks.extend((0..5).map(nil_receive));
     let mut findings = Vec::new();
     for task in &tasks {
@@ -34,6 +37,10 @@ pub(super) fn report() -> Report {
         };
         let (reason, fingerprint) = match evidence {
             Evidence::Proven(Proven::Never) => ("it waits on a nil channel", "9c1d44f0a2b3c4d5"),
+            Evidence::Proven(Proven::DeadSet) => (
+                "channel \"acks\" is open with 1 senders, 1 closers, only with \"acker\", who is stuck itself",
+                "1a2b3c4d5e6f7081",
+            ),
             Evidence::Proven(_) => ("0 handles can send, 0 can close", "0123456789abcdef"),
             Evidence::DeadWait(_) => ("0 handles can receive, 0 can close", "4f5e6d7c8b9a0f1e"),
             _ => ("its context was cancelled 30s ago", "77aa55cc33ee11ff"),
@@ -50,7 +57,18 @@ pub(super) fn report() -> Report {
     Report {
         findings,
         tasks,
-        channels: 7,
+        sets: vec![DeadSet {
+            members: vec![21, 22],
+            root: Some(22),
+        }],
+        alarms: vec![Alarm {
+            task: "reaper".into(),
+            operation: "chan receive".into(),
+            site: site("src/reaper.rs", 8, 11),
+            evidence: Evidence::Proven(Proven::Orphaned),
+            reason: "channel \"dead\" is open with 0 senders, 0 closers".into(),
+        }],
+        channels: 9,
         ..empty()
     }
 }
@@ -70,6 +88,14 @@ pub(super) fn hostile() -> Report {
             c.element = long.clone().into();
         }
     }
+    for task in &mut report.tasks {
+        task.waits_for = vec![bad.into()];
+        task.spawned = Some(site(bad, 1, 1));
+    }
+    report.sets[0].members = vec![1, u64::MAX];
+    report.alarms[0].task = bad.into();
+    report.alarms[0].operation = bad.into();
+    report.alarms[0].reason = bad.into();
     report.tasks[0].stack = [bad, "", " ", "# no comment", &long]
         .map(|name| frame(name, Some(bad), Some(1), 0))
         .into();
@@ -141,6 +167,9 @@ fn task(id: u64, name: &str, operation: &'static str, age: Duration, at: Site) -
         cases: Vec::new(),
         context: None,
         evidence: None,
+        spawned: None,
+        waits_for: Vec::new(),
+        set: None,
     }
 }
 
@@ -331,6 +360,27 @@ fn outlived() -> ParkedTask {
         age: None,
         ..task(9, "worker-1", "chan receive", Duration::ZERO, at)
     }
+}
+
+/// Two that wait for each other: a thread and a task.
+fn circle() -> [ParkedTask; 2] {
+    let member = |id, name: &str, kind, other: &str, channel, line| {
+        let at = site("src/acks.rs", line, 20);
+        let channel = chan(id, Some(channel), "Ack", site("src/acks.rs", 10, 20));
+        ParkedTask {
+            kind,
+            spawned: Some(site("src/acks.rs", line - 3, 5)),
+            cases: vec![case(0, Direction::Receive, at.clone(), Some(channel))],
+            evidence: Some(Evidence::Proven(Proven::DeadSet)),
+            waits_for: vec![other.into()],
+            set: Some(0),
+            ..task(id, name, "chan receive", Duration::from_secs(60 + id), at)
+        }
+    };
+    [
+        member(21, "sender", TaskKind::Thread, "acker", "acks", 40),
+        member(22, "acker", TaskKind::Future, "sender", "items", 50),
+    ]
 }
 
 fn nil_receive(n: u64) -> ParkedTask {

@@ -15,7 +15,8 @@
 //! Two sample types: `tasks` in `count`, which is the default, and `parked` in
 //! `nanoseconds`, the ages of these tasks added up. Go's block profile knows a
 //! wait only when it is over; this one shows those that are not. The labels
-//! are `operation`, `evidence` (where there is a finding), `channel` (its name,
+//! are `operation`, `evidence` (where there is a finding), `waits_for`
+//! (of a dead set: who could wake it), `channel` (its name,
 //! or the line that made it; several for a select) and `kind` (`thread` or
 //! `future`). Tasks with the same stack and labels are one sample.
 //!
@@ -200,6 +201,9 @@ impl Builder {
         ];
         if let Some(evidence) = task.evidence {
             labels.push(self.label("evidence", &evidence.to_string()));
+        }
+        for name in &task.waits_for {
+            labels.push(self.label("waits_for", &one_line(name)));
         }
         for info in channels(task).into_iter().take(CHANNELS_LABELLED) {
             labels.push(self.label("channel", &channel(info)));

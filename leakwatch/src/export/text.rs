@@ -36,6 +36,9 @@ pub const IN_FULL: usize = 3;
 /// How many cases of one select are written out.
 pub const CASES_IN_FULL: usize = 16;
 
+/// How many members of one set are listed.
+pub const MEMBERS_IN_FULL: usize = 16;
+
 /// Writes the report as text.
 ///
 /// The text is written in many small pieces: give it a buffered writer.
@@ -55,7 +58,9 @@ pub const CASES_IN_FULL: usize = 16;
 /// ```
 pub fn write(report: &Report, w: &mut impl Write) -> io::Result<()> {
     head(report, w)?;
+    alarms(report, w)?;
     findings(report, w)?;
+    sets(report, w)?;
     tasks(report, w)
 }
 
@@ -115,6 +120,54 @@ fn head(report: &Report, w: &mut impl Write) -> io::Result<()> {
         .map(|(evidence, n)| format!("{n} {evidence}"))
         .collect();
     writeln!(w, "findings: {}", tally.join(", "))
+}
+
+/// Proofs that were wrong: before everything else.
+fn alarms(report: &Report, w: &mut impl Write) -> io::Result<()> {
+    for alarm in &report.alarms {
+        writeln!(
+            w,
+            "\nSOUNDNESS ALARM: {} was {} in {} at {}, and went on",
+            quoted(&alarm.task),
+            alarm.evidence,
+            one_line(&alarm.operation),
+            site(&alarm.site),
+        )?;
+        writeln!(w, "\t{}", one_line(&alarm.reason))?;
+    }
+    Ok(())
+}
+
+/// The sets of tasks that only each other could wake.
+fn sets(report: &Report, w: &mut impl Write) -> io::Result<()> {
+    let tasks: HashMap<u64, &ParkedTask> = report.tasks.iter().map(|t| (t.id, t)).collect();
+    let called = |id: &u64| match tasks.get(id) {
+        Some(task) => format!("task {id} {}", quoted(&task.name)),
+        None => format!("task {id}"),
+    };
+    for (number, set) in report.sets.iter().enumerate() {
+        writeln!(
+            w,
+            "\nset {}: {} of which only its members could wake any; it began with {}, most likely",
+            number + 1,
+            count(set.members.len(), "task"),
+            set.root
+                .as_ref()
+                .map_or_else(|| "another".to_owned(), called),
+        )?;
+        for id in set.members.iter().take(MEMBERS_IN_FULL) {
+            write!(w, "\t{}", called(id))?;
+            if let Some(task) = tasks.get(id) {
+                write!(w, ": {} at {}", one_line(&task.operation), site(&task.site))?;
+                parts::waits_for(task, ", waits for ", w)?;
+            }
+            writeln!(w)?;
+        }
+        if set.members.len() > MEMBERS_IN_FULL {
+            writeln!(w, "\tand {} more", set.members.len() - MEMBERS_IN_FULL)?;
+        }
+    }
+    Ok(())
 }
 
 /// One block for each fingerprint, in the report's order.
@@ -256,6 +309,12 @@ fn write_task(task: &ParkedTask, w: &mut impl Write) -> io::Result<()> {
         parts::frames("", &task.stack, w)?;
     }
     parts::waits(task, w)?;
+    if parts::waits_for(task, "only these have what could wake it: ", w)? {
+        writeln!(w)?;
+    }
+    if let Some(spawned) = &task.spawned {
+        writeln!(w, "created at {}", site(spawned))?;
+    }
     match &task.context {
         Some(context) => parts::context("", context, w),
         None => Ok(()),

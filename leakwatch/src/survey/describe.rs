@@ -37,6 +37,7 @@ pub(super) fn parked_task(
         id: 0,
         name: record.map_or(described, |record| record.name.to_string()),
         kind,
+        spawned: record.map(|record| site(record.site)),
         operation: Cow::Borrowed(wait.reason.words()),
         age: wait.age,
         site: site(wait.site),
@@ -46,6 +47,8 @@ pub(super) fn parked_task(
         cases: cases.take(wait.cases).collect(),
         context: record.and_then(context_info),
         evidence: None,
+        waits_for: Vec::new(),
+        set: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chan_core::observe::{ChannelId, ScopeId, TaskId, WaitId};
 
-use crate::evidence;
+use crate::evidence::{self, Verdict};
 use crate::report::Evidence;
 use crate::snapshot::{Look, Party};
 
@@ -54,15 +54,18 @@ impl Watch {
             return None;
         }
         // A task may drop an operation that cannot complete, a thread cannot.
-        let proven = body.iter().find_map(|party| {
-            let verdict = evidence::judge(&look, party)?;
-            matches!(verdict.evidence, Evidence::Proven(_)).then_some((*party, verdict))
-        });
-        if let Some((party, verdict)) = proven {
-            let again = look.again(std::iter::once(party));
-            if look.unmoved(party, &again) {
-                return Some(format!("{} ({})", verdict.reason, verdict.evidence));
-            }
+        let verdicts = evidence::judge(&look).verdicts;
+        let proven = look
+            .parties
+            .iter()
+            .zip(verdicts)
+            .find_map(|(party, verdict)| {
+                let is_body = party.wait.task == self.task;
+                let proven = |it: &Verdict| matches!(it.evidence, Evidence::Proven(_));
+                verdict.filter(|verdict| is_body && proven(verdict))
+            });
+        if let Some(verdict) = proven {
+            return Some(format!("{} ({})", verdict.reason, verdict.evidence));
         }
         let waits = self.since.elapsed();
         (waits >= patience).then(|| {

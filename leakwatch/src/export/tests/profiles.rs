@@ -114,8 +114,9 @@ fn head_and_labels() {
     assert_eq!(labelled(&p, "evidence", "Proven::Orphaned"), 1);
     assert_eq!(labelled(&p, "evidence", "Proven::Never"), 5);
     assert_eq!(labelled(&p, "operation", "chan receive (nil chan)"), 5);
-    assert_eq!(labelled(&p, "kind", "future"), 1);
-    assert_eq!(labelled(&p, "kind", "thread"), 8);
+    assert_eq!(labelled(&p, "kind", "future"), 2);
+    assert_eq!(labelled(&p, "kind", "thread"), 9);
+    assert_eq!(labelled(&p, "waits_for", "acker"), 1);
     assert_eq!(labelled(&p, "channel", "configmaps"), 1);
     assert_eq!(labelled(&p, "channel", "src/sync/audit.rs:9"), 1);
     // A select has the labels of all its channels.

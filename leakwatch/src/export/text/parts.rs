@@ -20,6 +20,7 @@ pub(super) struct Likeness<'a> {
     stack: &'a [Frame],
     has_deadline: bool,
     evidence: Option<Evidence>,
+    spawned: Option<&'a Site>,
     cases: Vec<(usize, Direction, &'a Site, bool)>,
     context: Option<(&'a Site, Option<&'a Site>)>,
 }
@@ -34,6 +35,7 @@ impl<'a> Likeness<'a> {
             stack: &task.stack,
             has_deadline: task.has_deadline,
             evidence: task.evidence,
+            spawned: task.spawned.as_ref(),
             cases: task.cases.iter().map(case).collect(),
             context: task
                 .context
@@ -78,6 +80,17 @@ pub(super) fn frames(indent: &str, stack: &[Frame], w: &mut impl Write) -> io::R
         }
     }
     Ok(())
+}
+
+/// Who has what could wake a task, if that is known, behind some words; whether
+/// it is.
+pub(super) fn waits_for(task: &ParkedTask, words: &str, w: &mut impl Write) -> io::Result<bool> {
+    if task.waits_for.is_empty() {
+        return Ok(false);
+    }
+    let names: Vec<String> = task.waits_for.iter().map(|name| quoted(name)).collect();
+    write!(w, "{words}{}", names.join(", "))?;
+    Ok(true)
 }
 
 /// What a task waits on: the channel of a plain operation, or every case of a

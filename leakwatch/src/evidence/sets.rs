@@ -1,0 +1,152 @@
+//! Dead parties that have to do with each other, and where it began.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::evidence::graph::{Graph, Lever, Power, levers_of, step};
+use crate::evidence::standing::{HolderId, Standing};
+use crate::evidence::{DeadSet, Judgement, RestsOn, Verdict, verdict};
+use crate::life::Life;
+use crate::report::{Evidence, Proven};
+use crate::snapshot::Look;
+
+/// Which dead parties and holders hang together: a forest, each pointing to
+/// another of its set or to itself.
+pub(super) struct Sets {
+    parent: Vec<usize>,
+    /// The places of parties come first, then those of holders.
+    parties: usize,
+}
+
+impl Sets {
+    /// Joins each dead party with its owner, and with those who have what could
+    /// free it. Through one place for each lever and each node, so in linear
+    /// time.
+    pub(super) fn of(look: &Look, standing: &Standing, graph: &Graph) -> Sets {
+        let parties = look.parties.len();
+        let mut sets = Sets {
+            parent: (0..parties + standing.holders.len()).collect(),
+            parties,
+        };
+        let (mut seen, mut nodes) = (HashMap::new(), HashSet::new());
+        for (place, party) in look.parties.iter().enumerate() {
+            if !graph.dead[place] {
+                continue;
+            }
+            if let Some(owner) = standing.owner_of[place] {
+                sets.join(place, parties + owner);
+            }
+            for case in &party.cases {
+                for (lever, _) in levers_of(look, standing, graph, case).into_iter().flatten() {
+                    let first = *seen.entry(lever).or_insert(place);
+                    if first != place {
+                        sets.join(first, place);
+                        continue;
+                    }
+                    sets.join_holders(place, lever, standing, graph, &mut nodes);
+                }
+            }
+        }
+        sets
+    }
+
+    /// Joins a place with all who have handles of a lever, through nodes or not.
+    fn join_holders(
+        &mut self,
+        place: usize,
+        lever: Lever,
+        standing: &Standing,
+        graph: &Graph,
+        nodes: &mut HashSet<usize>,
+    ) {
+        let mut list = vec![lever];
+        while let Some(lever) = list.pop() {
+            for &holder in graph.holders_of(lever) {
+                step();
+                self.join(place, self.parties + holder);
+                // Whoever meets the node again is joined with these through it.
+                if let HolderId::Node(thing) = standing.holders[holder].who
+                    && nodes.insert(holder)
+                {
+                    list.push((thing, Power::Whole));
+                }
+            }
+        }
+    }
+
+    fn root(&mut self, mut place: usize) -> usize {
+        while self.parent[place] != place {
+            step();
+            // Halves the way for the next.
+            self.parent[place] = self.parent[self.parent[place]];
+            place = self.parent[place];
+        }
+        place
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.root(one), self.root(other));
+        self.parent[one] = other;
+    }
+
+    /// The tasks of each set, whether they wait or merely rest.
+    fn tasks(&mut self, standing: &Standing) -> HashMap<usize, Vec<Arc<Life>>> {
+        let mut tasks: HashMap<usize, Vec<Arc<Life>>> = HashMap::new();
+        for holder in 0..standing.first_node {
+            if let Some(life) = standing.life(holder) {
+                let root = self.root(self.parties + holder);
+                tasks.entry(root).or_default().push(Arc::clone(life));
+            }
+        }
+        tasks
+    }
+
+    /// The verdicts, and the sets of those that wait for each other.
+    pub(super) fn judgement(
+        mut self,
+        look: &Look,
+        standing: &Standing,
+        graph: &Graph,
+    ) -> Judgement {
+        let mut verdicts: Vec<Option<Verdict>> = (0..self.parties)
+            .map(|place| graph.dead[place].then(|| verdict(look, standing, graph, place)))
+            .collect();
+        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
+        for place in (0..self.parties).filter(|&place| graph.dead[place]) {
+            members.entry(self.root(place)).or_default().push(place);
+        }
+        let mut tasks = self.tasks(standing);
+        let mut sets = Vec::new();
+        for (root, members) in members {
+            let rests_on = RestsOn::from(tasks.remove(&root).unwrap_or_default());
+            for &place in &members {
+                if let Some(verdict) = &mut verdicts[place] {
+                    verdict.rests_on = Arc::clone(&rests_on);
+                }
+            }
+            let in_set = |place: &&usize| verdicts[**place].as_ref().is_some_and(waits_for_others);
+            if !members.iter().any(|place| in_set(&place)) {
+                continue;
+            }
+            let age = |place: &&usize| look.parties[**place].wait.age;
+            // One for whom nobody else can do anything; in a circle, the one
+            // who closed it.
+            let orphans = members.iter().filter(|place| !in_set(place));
+            let root = orphans.max_by_key(age).or(members.iter().min_by_key(age));
+            let root = *root.expect("a set has members");
+            for &place in &members {
+                if let Some(verdict) = &mut verdicts[place] {
+                    verdict.set = Some(sets.len());
+                }
+            }
+            sets.push(DeadSet { members, root });
+        }
+        Judgement { verdicts, sets }
+    }
+}
+
+fn waits_for_others(verdict: &Verdict) -> bool {
+    let dead_set = Proven::DeadSet;
+    verdict.evidence == Evidence::Proven(dead_set)
+        || verdict.evidence == Evidence::DeadWait(dead_set)
+}

@@ -1,0 +1,211 @@
+//! What there is besides waits: who has which handles, how many there are, and
+//! which tasks rest.
+//!
+//! Read after a look at the waits. A party that is seen parked before and
+//! after was parked all the time between, so what its owner has entered was
+//! read as it was, and has not been used.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chan_core::observe::{self, Cancellers, Counts, Who};
+
+use crate::ledger::{Node, Owner, Tally, Thing, ledger};
+use crate::life::{Life, Resting};
+use crate::registry::{registry, thread_name};
+use crate::snapshot::{Look, Party};
+
+/// See the head of this file.
+pub(crate) struct Standing {
+    /// Those who hold something, or are parked: the owners first, then the
+    /// nodes, from `first_node` on.
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) first_node: usize,
+    /// The owner of each party of the look; none of an untracked future.
+    pub(crate) owner_of: Vec<Option<usize>>,
+    /// The party of each owner, or one of several.
+    party_of: HashMap<usize, usize>,
+    /// The counts of each channel of the look, as they were read last.
+    pub(crate) counts: Vec<Counts>,
+    /// Who could cancel, by the place of the `done` channel in the look.
+    pub(crate) cancellers: HashMap<usize, Option<Cancellers>>,
+}
+
+/// Somebody, or a struct, that has handles.
+pub(crate) struct Holder {
+    pub(crate) who: HolderId,
+    pub(crate) entries: Vec<(Thing, Tally)>,
+    /// It runs no code, as far as the look goes. Of a node: nothing.
+    pub(crate) sleeps: bool,
+    /// Of a task.
+    life: Option<(Arc<Life>, Option<Resting>)>,
+    /// Of a node.
+    node: Option<Arc<Node>>,
+    /// Of a node: how many handles it has.
+    pub(crate) clones: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum HolderId {
+    Owner(Owner),
+    Node(Thing),
+}
+
+/// Whose the party is, if that is known.
+fn owner_of(party: &Party, lives: &HashMap<usize, Owner>) -> Option<Owner> {
+    match &party.wait.who {
+        // Whatever task it runs, it is the thread that is parked.
+        Who::Thread(thread) => Some(Owner::Thread(thread.id())),
+        // By its waker: a sub-executor's future is somebody else's.
+        Who::Future => lives.get(&party.wait.waker_data).copied(),
+        _ => None,
+    }
+}
+
+impl Standing {
+    pub(crate) fn read(look: &Look) -> Standing {
+        let mut holders = Vec::new();
+        let mut places = HashMap::new();
+        let mut by_waker = HashMap::new();
+        let mut lives: HashMap<Owner, Arc<Life>> = HashMap::new();
+        for (id, life) in registry().lives() {
+            by_waker.insert(life.waker_data(), Owner::Task(id));
+            lives.insert(Owner::Task(id), life);
+        }
+        let mut place_of = |owner: Owner, holders: &mut Vec<Holder>| {
+            *places.entry(owner).or_insert_with(|| {
+                let life = lives
+                    .get(&owner)
+                    .map(|life| (Arc::clone(life), life.resting()));
+                holders.push(Holder {
+                    who: HolderId::Owner(owner),
+                    entries: Vec::new(),
+                    sleeps: false,
+                    life,
+                    node: None,
+                    clones: 0,
+                });
+                holders.len() - 1
+            })
+        };
+        let mut owner_of_party = Vec::with_capacity(look.parties.len());
+        let mut known_wakers: HashMap<usize, usize> = HashMap::new();
+        for party in &look.parties {
+            let place = owner_of(party, &by_waker).map(|owner| place_of(owner, &mut holders));
+            owner_of_party.push(place);
+            if let Some(place) = place {
+                *known_wakers.entry(place).or_default() += 1;
+                let is_thread = matches!(party.wait.who, Who::Thread(_));
+                holders[place].sleeps |= is_thread;
+            }
+        }
+        for account in ledger().accounts() {
+            let place = place_of(account.owner(), &mut holders);
+            holders[place].entries = account.read();
+        }
+        for (place, holder) in holders.iter_mut().enumerate() {
+            if let Some((life, Some(_))) = &holder.life {
+                let known = known_wakers.get(&place).copied().unwrap_or(0);
+                holder.sleeps = life.wakers() == known;
+            }
+        }
+        let first_node = holders.len();
+        for node in ledger().nodes() {
+            holders.push(Holder {
+                who: HolderId::Node(Thing::Node(node.id)),
+                entries: node.read(),
+                sleeps: true,
+                life: None,
+                clones: node.clones(),
+                node: Some(node),
+            });
+        }
+        let party_of = owner_of_party.iter().enumerate();
+        let party_of = party_of.filter_map(|(party, owner)| Some(((*owner)?, party)));
+        let party_of = party_of.collect();
+        let waited_for = |place: &usize| look.channels[*place].1.is_context;
+        let contexts = look.parties.iter().flat_map(|party| &party.cases);
+        let contexts = contexts.filter_map(|case| case.channel).filter(waited_for);
+        let cancellers = contexts
+            .map(|place| (place, observe::cancellers(look.channels[place].1.id)))
+            .collect();
+        Standing {
+            holders,
+            first_node,
+            owner_of: owner_of_party,
+            party_of,
+            counts: look
+                .channels
+                .iter()
+                .map(|(_, seen)| seen.counts())
+                .collect(),
+            cancellers,
+        }
+    }
+
+    /// Counts again: what there is of the channels at these places, and what
+    /// could come to be used meanwhile. In this order, so that what is found
+    /// gone is gone after all parties were seen.
+    pub(crate) fn count_again(&mut self, look: &Look, places: impl Iterator<Item = usize>) {
+        for place in places {
+            self.counts[place] = look.channels[place].0.counts();
+            if let Some(cancellers) = self.cancellers.get_mut(&place) {
+                *cancellers = observe::cancellers(look.channels[place].1.id);
+            }
+        }
+        for holder in &mut self.holders {
+            if let Some(node) = &holder.node {
+                holder.clones = node.clones();
+            }
+        }
+        let mut known_wakers: HashMap<usize, usize> = HashMap::new();
+        for place in self.owner_of.iter().flatten() {
+            *known_wakers.entry(*place).or_default() += 1;
+        }
+        for (place, holder) in self.holders.iter_mut().enumerate() {
+            if let Some((life, _)) = &holder.life {
+                let known = known_wakers.get(&place).copied().unwrap_or(0);
+                holder.sleeps &= life.wakers() == known;
+            }
+        }
+    }
+
+    /// Those tasks that have not rested all the time sleep no more.
+    pub(crate) fn look_at_tasks_again(&mut self) {
+        for holder in &mut self.holders {
+            if let Some((life, rested)) = &holder.life {
+                holder.sleeps &= rested.is_some() && life.resting() == *rested;
+            }
+        }
+    }
+
+    /// The life of a holder that is a task.
+    pub(crate) fn life(&self, holder: usize) -> Option<&Arc<Life>> {
+        let life = self.holders[holder].life.as_ref();
+        life.map(|(life, _)| life)
+    }
+
+    /// What a holder is called.
+    pub(crate) fn name(&self, look: &Look, holder: usize) -> String {
+        match self.holders[holder].who {
+            HolderId::Owner(Owner::Task(id)) => match registry().task(id) {
+                Some(record) => record.name.to_string(),
+                None => "a task that has ended".to_owned(),
+            },
+            HolderId::Owner(Owner::Thread(_)) => match self.party_of.get(&holder) {
+                Some(&party) => name_of(&look.parties[party]),
+                None => "a thread".to_owned(),
+            },
+            HolderId::Node(_) => "a shared struct".to_owned(),
+        }
+    }
+}
+
+/// What a parked party is called.
+pub(crate) fn name_of(party: &Party) -> String {
+    match (registry().task(party.wait.task), &party.wait.who) {
+        (Some(record), _) => record.name.to_string(),
+        (None, Who::Thread(thread)) => thread_name(thread),
+        (None, _) => "future".to_owned(),
+    }
+}
