@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chan_core::observe::{self, Channel};
 use chan_core::{Builder, Chan, bounded};
 use leakwatch::Task;
 use leakwatch::test::{Config, guard};
@@ -21,6 +22,15 @@ fn failure(body: impl FnOnce()) -> String {
     let text = panicked.downcast_ref::<String>().cloned();
     text.or_else(|| panicked.downcast_ref::<&str>().map(ToString::to_string))
         .expect("a text")
+}
+
+/// A thread may be late to its park, and who is not there is not found.
+fn until_somebody_waits_on(name: &str) {
+    let waits =
+        |channel: &Channel| channel.name() == Some(name) && !channel.snapshot().waits.is_empty();
+    while !observe::channels().iter().any(waits) {
+        thread::yield_now();
+    }
 }
 
 // ---- Healthy tests, as users write them. ----
@@ -100,6 +110,7 @@ fn a_thread_that_is_left_fails_the_test_with_the_report() {
         Config::new().grace(SHORT).run(|| {
             let (tx, rx) = Builder::new().name("left").chan::<u8>().split();
             thread::spawn(move || rx.recv());
+            until_somebody_waits_on("left");
             std::mem::forget(tx);
         });
     });
@@ -121,6 +132,7 @@ fn what_is_proven_is_called_so() {
         Config::new().grace(SHORT).run(|| {
             let (tx, rx) = Builder::new().name("orphan").chan::<u8>().split();
             thread::spawn(move || rx.recv());
+            until_somebody_waits_on("orphan");
             drop(tx);
         });
     });
@@ -278,6 +290,7 @@ fn tests_at_the_same_time_do_not_answer_for_each_other() {
             Config::new().grace(SHORT).run(move || {
                 let (tx, rx) = Builder::new().name("guilty").chan::<u8>().split();
                 thread::spawn(move || rx.recv());
+                until_somebody_waits_on("guilty");
                 std::mem::forget(tx);
                 guilty.wait();
             });
@@ -335,6 +348,7 @@ fn a_guard_checks_its_block() {
         let _guard = Config::new().grace(SHORT).guard();
         let (tx, rx) = Builder::new().name("guarded").chan::<u8>().split();
         thread::spawn(move || rx.recv());
+        until_somebody_waits_on("guarded");
         std::mem::forget(tx);
     });
     assert!(text.contains("guarded"), "{text}");
