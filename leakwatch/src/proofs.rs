@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use chan_core::observe::{self, Channel, ChannelId, PartyId, WaitId, WaitState};
 use parking_lot::Mutex;
@@ -28,7 +28,7 @@ struct Wait {
 struct Proof {
     alarm: Alarm,
     waits_for: Vec<String>,
-    rests_on: RestsOn,
+    rests_on: Option<RestsOn>,
     /// None for nil.
     channel: Option<Channel>,
 }
@@ -60,6 +60,7 @@ fn wait_of(look: &Look, party: &Party) -> Wait {
 /// for proofs whose wait is over. All alarms so far.
 pub(crate) fn reconcile(look: &Look, judgement: &mut Judgement) -> Vec<Alarm> {
     let mut proofs = proofs().lock();
+    // Those of the standing ones whose wait is there.
     let mut present = HashSet::new();
     // A large set is gone through once, not for each of its members.
     let mut broken = HashMap::new();
@@ -75,16 +76,17 @@ pub(crate) fn reconcile(look: &Look, judgement: &mut Judgement) -> Vec<Alarm> {
             };
             let proof = proofs.standing.entry(wait).or_insert_with(made);
             // A task of the set may have been dropped, and this proven anew.
-            proof.rests_on = Arc::clone(&verdict.rests_on);
+            proof.rests_on.clone_from(&verdict.rests_on);
+            present.insert(wait);
         } else if let Some(proof) = proofs.standing.get(&wait) {
-            let set = proof.rests_on.as_ptr();
+            let set = proof.rests_on.as_ref().map(|tasks| tasks.as_ptr());
             if *broken.entry(set).or_insert_with(|| proof.is_broken()) {
                 proofs.standing.remove(&wait);
             } else {
                 *verdict = Some(proof.verdict());
+                present.insert(wait);
             }
         }
-        present.insert(wait);
     }
     // Another look may be newer than this one, so absence is made sure of.
     let over = proofs
@@ -104,7 +106,7 @@ impl Proof {
             reason: self.alarm.reason.clone(),
             set: None,
             waits_for: self.waits_for.clone(),
-            rests_on: Arc::clone(&self.rests_on),
+            rests_on: self.rests_on.clone(),
         }
     }
 
@@ -119,7 +121,8 @@ impl Proof {
 
     /// A task that it rests on was dropped.
     fn is_broken(&self) -> bool {
-        self.rests_on.iter().any(|life| life.was_dropped())
+        let mut tasks = self.rests_on.iter().flat_map(|tasks| tasks.iter());
+        tasks.any(|life| life.was_dropped())
     }
 }
 
@@ -138,7 +141,7 @@ fn proof(party: &Party, verdict: &Verdict, channel: Option<Channel>) -> Proof {
             reason: verdict.reason.clone(),
         },
         waits_for: verdict.waits_for.clone(),
-        rests_on: Arc::clone(&verdict.rests_on),
+        rests_on: verdict.rests_on.clone(),
         channel,
     }
 }

@@ -203,11 +203,12 @@ impl Work<'_> {
         }
         for (lever, count) in levers {
             step();
-            if count > self.graph.accounted(lever) {
-                // Also those whose count was read a moment before.
-                self.pull(lever);
-            }
             if self.pulled.contains(&lever) {
+                return false;
+            }
+            if count > self.graph.accounted(lever) {
+                // Also for those whose count was read a moment before.
+                self.pull(lever);
                 return false;
             }
             self.waiting.entry(lever).or_default().push(place);
@@ -282,16 +283,16 @@ pub(crate) fn levers_of(
     }
     let channel = Thing::Channel(seen.id);
     let handles = counts.handles;
+    let close = (Power::Close, handles.close);
     let mut levers = match case.wait.direction {
         // A value that was handed to a future comes back if that is dropped.
         Direction::Recv if counts.undelivered > 0 => return None,
         // A permit that is dropped gives its room to one who waits to send.
         Direction::Send if counts.permits > 0 => return None,
-        Direction::Recv => vec![(Power::Send, handles.send)],
-        Direction::Send => vec![(Power::Recv, handles.recv)],
-        Direction::Close => Vec::new(),
+        Direction::Recv => [Some((Power::Send, handles.send)), Some(close), None],
+        Direction::Send => [Some((Power::Recv, handles.recv)), Some(close), None],
+        Direction::Close => [None, Some(close), None],
     };
-    levers.push((Power::Close, handles.close));
     if seen.manners == Manners::Rust {
         // Here the drop of a side closes, so none may have gone just now, and
         // each handle of it is a way to close.
@@ -304,25 +305,24 @@ pub(crate) fn levers_of(
             return None;
         }
         if case.wait.direction == Direction::Close {
-            levers.extend(sides.iter().map(|&side| (side, count_of(handles, side))));
+            levers[0] = Some((Power::Send, handles.send));
+            levers[2] = Some((Power::Recv, handles.recv));
         }
         // What a task has may be dropped with it.
         let with_tasks =
             |&(power, _): &(Power, usize)| graph.tasks_have((channel, power), standing);
-        if levers.iter().any(with_tasks) {
+        if levers.iter().flatten().any(with_tasks) {
             return None;
         }
     }
     // A weak handle can become any that there still is.
-    if counts.weak_handles > 0 && levers.iter().any(|&(_, count)| count > 0) {
+    let levers = levers.into_iter().flatten();
+    let mut levers = levers.filter(|&(_, count)| count > 0).peekable();
+    if counts.weak_handles > 0 && levers.peek().is_some() {
         return None;
     }
-    let levers = levers.into_iter().filter(|&(_, count)| count > 0);
-    Some(
-        levers
-            .map(|(power, count)| ((channel, power), count))
-            .collect(),
-    )
+    let levers = levers.map(|(power, count)| ((channel, power), count));
+    Some(levers.collect())
 }
 
 fn count_of(handles: chan_core::observe::Handles, power: Power) -> usize {

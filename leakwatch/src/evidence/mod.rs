@@ -42,7 +42,6 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use chan_core::observe::{ChannelSnapshot, Direction, Who};
@@ -65,7 +64,7 @@ pub(crate) struct Verdict {
     /// Who has what could wake it, by name; a few of them.
     pub(crate) waits_for: Vec<String>,
     /// The tasks that it rests on: true unless one of them is dropped.
-    pub(crate) rests_on: RestsOn,
+    pub(crate) rests_on: Option<RestsOn>,
 }
 
 /// Tasks that a proof rests on; those of one set share it.
@@ -79,7 +78,7 @@ impl Verdict {
             reason,
             set: None,
             waits_for: Vec::new(),
-            rests_on: RestsOn::default(),
+            rests_on: None,
         }
     }
 }
@@ -114,9 +113,13 @@ pub(crate) fn judge(look: &Look) -> Judgement {
             .zip(&first.dead)
             .filter(|(_, dead)| **dead)
     };
-    let channels = suspects().flat_map(|(party, _)| &party.cases);
-    let channels: HashSet<usize> = channels.filter_map(|case| case.channel).collect();
-    standing.count_again(look, channels.into_iter());
+    let mut concerned = vec![false; look.channels.len()];
+    let cases = suspects().flat_map(|(party, _)| &party.cases);
+    for place in cases.filter_map(|case| case.channel) {
+        concerned[place] = true;
+    }
+    let channels = (0..concerned.len()).filter(|&place| concerned[place]);
+    standing.count_again(look, channels);
     let again = look.again(suspects().map(|(party, _)| party));
     standing.look_at_tasks_again();
     let excused: Vec<bool> = look
@@ -160,7 +163,7 @@ fn verdict(look: &Look, standing: &Standing, graph: &Graph, place: usize) -> Ver
         reason: reason(look, standing, party, evidence, &waits_for),
         set: None,
         waits_for,
-        rests_on: RestsOn::default(),
+        rests_on: None,
     }
 }
 

@@ -111,34 +111,38 @@ impl Sets {
         let mut verdicts: Vec<Option<Verdict>> = (0..self.parties)
             .map(|place| graph.dead[place].then(|| verdict(look, standing, graph, place)))
             .collect();
-        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
-        for place in (0..self.parties).filter(|&place| graph.dead[place]) {
-            members.entry(self.root(place)).or_default().push(place);
-        }
+        let dead = (0..self.parties).filter(|&place| graph.dead[place]);
+        let mut members: Vec<(usize, usize)> =
+            dead.map(|place| (self.root(place), place)).collect();
+        members.sort_unstable();
         let mut tasks = self.tasks(standing);
         let mut sets = Vec::new();
-        for (root, members) in members {
-            let rests_on = RestsOn::from(tasks.remove(&root).unwrap_or_default());
-            for &place in &members {
-                if let Some(verdict) = &mut verdicts[place] {
-                    verdict.rests_on = Arc::clone(&rests_on);
+        for members in members.chunk_by(|one, other| one.0 == other.0) {
+            let tasks = tasks.remove(&members[0].0);
+            let members = members.iter().map(|&(_, place)| place);
+            if let Some(rests_on) = tasks.map(RestsOn::from) {
+                for place in members.clone() {
+                    if let Some(verdict) = &mut verdicts[place] {
+                        verdict.rests_on = Some(Arc::clone(&rests_on));
+                    }
                 }
             }
-            let in_set = |place: &&usize| verdicts[**place].as_ref().is_some_and(waits_for_others);
-            if !members.iter().any(|place| in_set(&place)) {
+            let in_set = |place: &usize| verdicts[*place].as_ref().is_some_and(waits_for_others);
+            if !members.clone().any(|place| in_set(&place)) {
                 continue;
             }
-            let age = |place: &&usize| look.parties[**place].wait.age;
+            let age = |place: &usize| look.parties[*place].wait.age;
             // One for whom nobody else can do anything; in a circle, the one
             // who closed it.
-            let orphans = members.iter().filter(|place| !in_set(place));
-            let root = orphans.max_by_key(age).or(members.iter().min_by_key(age));
-            let root = *root.expect("a set has members");
-            for &place in &members {
+            let orphans = members.clone().filter(|place| !in_set(place));
+            let root = orphans.max_by_key(age).or(members.clone().min_by_key(age));
+            let root = root.expect("a set has members");
+            for place in members.clone() {
                 if let Some(verdict) = &mut verdicts[place] {
                     verdict.set = Some(sets.len());
                 }
             }
+            let members = members.collect();
             sets.push(DeadSet { members, root });
         }
         Judgement { verdicts, sets }
