@@ -113,8 +113,8 @@ pub(crate) fn istio_18454(me: &Me) {
                 }
                 continue;
             };
-            go!(me, "S", strategy [reset: recv, ctx_s: plain], |me| {
-                let timer = Timer::new(Duration::from_nanos(1));
+            go!(me, "S", strategy [reset: recv, ctx_s: plain], |me, own| {
+                let timer = own.hold(Timer::new(Duration::from_nanos(1)));
                 loop {
                     let rearm = on! { me;
                         recv(timer.channel()) -> _ => {

@@ -80,23 +80,29 @@ macro_rules! end {
 /// Begins a task: `go!(me, "label", ends [name: side, …], |me| { … })`. A side
 /// of a channel is `recv`, `send` or `both`; what has no sides is `held` if
 /// leakwatch counts it, else `plain`. Behind the ends may stand what else it
-/// takes along, as it is: `with [name, …]`.
+/// takes along, as it is: `with [name, …]`. With `|me, own|` the body can bind
+/// to its task what it makes itself.
 macro_rules! go {
     ($me:expr, $label:literal, $ends:ident [$($name:ident: $side:ident),* $(,)?],
-        $(with [$($more:ident),*],)? |$inner:ident| $body:block) => {{
+        $(with [$($more:ident),*],)? |$inner:ident| $body:block) => {
+        $crate::words::go!($me, $label, $ends [$($name: $side),*],
+            $(with [$($more),*],)? |$inner, _own| $body)
+    };
+    ($me:expr, $label:literal, $ends:ident [$($name:ident: $side:ident),* $(,)?],
+        $(with [$($more:ident),*],)? |$inner:ident, $own:ident| $body:block) => {{
         let seat = $me.seat($label);
         match &$ends {
             $crate::words::Ends::Owned(_ends) => {
                 $(let $name = $crate::words::side!(_ends.$name, $side);)*
-                $crate::words::launch!(seat, [$($($more),*)?], |$inner, _own| {
-                    $($crate::words::hold!(_own, $name, $side);)*
+                $crate::words::launch!(seat, [$($($more),*)?], |$inner, $own| {
+                    $($crate::words::hold!($own, $name, $side);)*
                     $body
                 })
             }
             $crate::words::Ends::Shared(ends) => {
                 let ends = ends.clone();
-                $crate::words::launch!(seat, [$($($more),*)?], |$inner, own| {
-                    let _ends = &own.hold(ends);
+                $crate::words::launch!(seat, [$($($more),*)?], |$inner, $own| {
+                    let _ends = &$own.hold(ends);
                     $($crate::words::at!(_ends, $name, $side);)*
                     $body
                 })
@@ -109,6 +115,7 @@ macro_rules! go {
                 $crate::words::begin(&$inner.clone(), name, async move {
                     let _ending = $crate::run::Ending($inner.clone());
                     let $inner = &$inner;
+                    let $own = $crate::words::Nobody;
                     let _ends = &ends;
                     $(let $name = &_ends.$name;)*
                     $body
@@ -210,6 +217,15 @@ macro_rules! on {
 }
 
 pub(crate) use {at, end, ends, go, hold, launch, on, recv, send, side};
+
+/// Who binds nothing to its task.
+pub(crate) struct Nobody;
+
+impl Nobody {
+    pub(crate) fn hold<H>(&self, handle: H) -> H {
+        handle
+    }
+}
 
 /// Begins a thread or a task that has no handle to itself.
 pub(crate) fn begin(me: &Me, name: String, body: impl Future<Output = ()> + Send + 'static) {
