@@ -333,6 +333,38 @@ pub(crate) const CASES: &[Case] = &[
     case(Control, "poller", Well, &[]).alone(1),
 ];
 
+/// A case in which leakwatch proves less than can be known. The expectation
+/// stays as it is; the table says that it is not met.
+#[derive(Debug)]
+pub(crate) struct Short {
+    pub(crate) case: &'static str,
+    pub(crate) flavours: &'static [Flavour],
+    pub(crate) why: &'static str,
+}
+
+/// All of them. It is a failure if one that is not here is missed, and if one
+/// that is here is found.
+pub(crate) const SHORT: &[Short] = &[
+    Short {
+        case: "SelectNoCases",
+        flavours: TASKS,
+        why: "a task in an empty select leaves no waker that says whose it is",
+    },
+    Short {
+        case: "5 sender in a message, dead",
+        flavours: ALL,
+        why: "a handle in a message counts as unaccounted for",
+    },
+];
+
+impl Case {
+    /// Whether it is known to be missed in this flavour.
+    pub(crate) fn is_short(&self, flavour: Flavour) -> bool {
+        let is_it = |short: &Short| short.case == self.name && short.flavours.contains(&flavour);
+        SHORT.iter().any(is_it)
+    }
+}
+
 /// What follows when the primitives are there that it needs.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("kubernetes/11298", "a condition variable and a lock"),

@@ -6,7 +6,6 @@
 //! alarm: whatever was said at any look counts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,12 +19,17 @@ use crate::run::{Census, Me, Run, Setting, Truth};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nor has it failed before so many looks: a machine may stand still.
-const LOOKS: usize = 5_000;
+const LOOKS: usize = 2_000;
 
-/// Whether to give up early on a proof that does not come.
-pub(crate) fn is_lenient() -> bool {
-    env::var("CORPUS_STRICT").is_err()
-}
+/// A proof that has not come after so many looks at those who are stuck, and
+/// so long after the first, does not come.
+const MISSED: (usize, Duration) = (500, Duration::from_secs(10));
+
+/// The same of a proof that is known not to come.
+const SHORT: (usize, Duration) = (20, Duration::ZERO);
+
+/// Between two looks. Looks take more of the machine than the cases do.
+const BETWEEN: Duration = Duration::from_millis(4);
 
 /// How long nothing may change before what has not happened counts as such.
 const QUIET: Duration = Duration::from_millis(20);
@@ -40,6 +44,8 @@ pub(crate) struct Outcome {
     pub(crate) evidence: BTreeSet<String>,
     /// What should not have been said.
     pub(crate) wrong: BTreeSet<String>,
+    /// All was as it should be but for a proof.
+    pub(crate) missed: bool,
     /// Why the run is not as it should be.
     pub(crate) faults: Vec<String>,
 }
@@ -54,7 +60,7 @@ pub(crate) fn play(case: &Case, stage: fn(&Me), setting: Setting) -> Outcome {
         run: &run,
         outcome: Outcome::default(),
         most: Census::new(),
-        looks: 0,
+        stuck: None,
     };
     judge.judge();
     let outcome = judge.outcome;
@@ -76,6 +82,8 @@ struct Seen {
     evidence: BTreeSet<String>,
     /// Everything that was said.
     said: Vec<String>,
+    /// Proofs that were wrong.
+    alarms: Vec<String>,
 }
 
 struct Judge<'a> {
@@ -84,8 +92,8 @@ struct Judge<'a> {
     outcome: Outcome,
     /// The most that was ever proven of each.
     most: Census,
-    /// Looks at those who are stuck and should be proven to be.
-    looks: usize,
+    /// How often those were looked at who are stuck, and since when.
+    stuck: Option<(usize, Instant)>,
 }
 
 impl Judge<'_> {
@@ -106,8 +114,9 @@ impl Judge<'_> {
             }
             looks += 1;
             let late = looks > LOOKS && Instant::now() > deadline;
-            let over = late || (is_lenient() && self.is_missed(&seen, &truth));
-            if over || since.elapsed() >= QUIET {
+            self.outcome.missed = complaint.is_some() && self.is_missed(&seen, &truth);
+            let calm = complaint.is_none() && since.elapsed() >= QUIET;
+            if late || self.outcome.missed || calm {
                 self.outcome.expected = self.expected(&truth);
                 self.outcome.found = seen.proven;
                 self.outcome.evidence = seen.evidence;
@@ -115,7 +124,7 @@ impl Judge<'_> {
                 break;
             }
             before = truth;
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(BETWEEN);
         }
         if self.ends() {
             self.wait_for_the_end();
@@ -125,15 +134,23 @@ impl Judge<'_> {
     /// Whether all is as it should be but for a proof, for so long that
     /// another would have been given.
     fn is_missed(&mut self, seen: &Seen, truth: &Truth) -> bool {
-        let stuck = match self.run.setting.forced {
+        let setting = self.run.setting;
+        let stuck = match setting.forced {
             true => truth.going == labels(&self.leaks()),
             false => !truth.going.is_empty(),
         };
         let parked = labels(&seen.parked) == truth.going;
-        if stuck && parked && !self.is_well() {
-            self.looks += 1;
+        if !stuck || !parked || self.is_well() || !truth.panics.is_empty() {
+            self.stuck = None;
+            return false;
         }
-        self.looks > 20
+        let (looks, since) = self.stuck.get_or_insert_with(|| (0, Instant::now()));
+        *looks += 1;
+        let (enough, long) = match self.case.is_short(setting.flavour) {
+            true => SHORT,
+            false => MISSED,
+        };
+        *looks > enough && since.elapsed() >= long
     }
 
     /// What is not yet, or not at all, as it should be.
@@ -175,6 +192,7 @@ impl Judge<'_> {
     fn object(&mut self, seen: &Seen, truth: &Truth) {
         let leaks = self.leaks();
         let wrong = &mut self.outcome.wrong;
+        wrong.extend(seen.alarms.iter().cloned());
         if self.case.rung == Rung::Well || self.run.setting.fixed {
             wrong.extend(seen.said.iter().cloned());
             return;
@@ -247,7 +265,7 @@ impl Judge<'_> {
                     .push(format!("it does not end: {truth:?}"));
                 return;
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(BETWEEN);
         }
     }
 
@@ -255,6 +273,9 @@ impl Judge<'_> {
     fn look(&self) -> Seen {
         let report = leakwatch::snapshot();
         let mut seen = Seen::default();
+        for alarm in &report.alarms {
+            seen.alarms.push(format!("alarm: {alarm:?}"));
+        }
         let mut names = BTreeMap::new();
         for task in &report.tasks {
             let Some(label) = task.name.strip_prefix(&self.run.prefix()) else {

@@ -1,6 +1,7 @@
 //! Known bugs, rebuilt, and what leakwatch says of them: the program prints
 //! the table, then recall and precision, and fails if anything is not as
-//! [`cases`] says.
+//! [`cases`] says: a leak that is missed and not known to be, one that is known
+//! to be missed and is found, and anything said that is not so.
 //!
 //! ```text
 //! cargo test -p leakwatch --test corpus                 forced orders, few natural runs
@@ -30,7 +31,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use cases::{CASES, Case, Form, Kind, LATER};
+use cases::{CASES, Case, Form, Kind, LATER, SHORT};
 use run::{Me, Setting};
 use table::Row;
 
@@ -74,13 +75,19 @@ fn main() -> ExitCode {
         CASES.len(),
         chosen.len()
     );
+    for short in SHORT {
+        let known = CASES.iter().any(|case| case.name == short.case);
+        assert!(known, "{} is no case", short.case);
+        println!(
+            "short: {} ({:?}): {}",
+            short.case, short.flavours, short.why
+        );
+    }
     for (name, needs) in LATER {
         println!("later: {name}, which needs {needs}");
     }
     table::sums(&rows);
-    let lenient = judge::is_lenient();
-    let wrong = |row: &&Row| !(row.is_right() || lenient && row.only_misses());
-    let wrong = rows.iter().filter(wrong).count();
+    let wrong = rows.iter().filter(|row| !row.is_right()).count();
     if wrong > 0 {
         println!("\n{wrong} runs are not as they should be");
         return ExitCode::FAILURE;
