@@ -12,10 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chan_core::{Builder, Chan, RecvChan, SendChan};
-use chan_select::select_async;
+use chan_select::{select, select_async};
 use fastrand::Rng;
 use leakwatch::report::{Evidence, Report};
-use leakwatch::task;
+use leakwatch::{spawn, task};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -90,6 +90,55 @@ fn player(name: String, script: Script) -> impl Future<Output = ()> + Send {
     })
 }
 
+/// The same by a thread.
+fn thread_player(name: String, script: Script) -> thread::JoinHandle<()> {
+    let Script {
+        senders,
+        receivers,
+        steps,
+    } = script;
+    spawn!(name, [] move |own| {
+        let mut senders: Vec<_> = senders.into_iter().map(|it| own.hold(it)).collect();
+        let mut receivers: Vec<_> = receivers.into_iter().map(|it| own.hold(it)).collect();
+        for step in steps {
+            match step {
+                Step::Send(place) if !senders.is_empty() => {
+                    senders[place % senders.len()].send(1);
+                }
+                Step::Recv(place) if !receivers.is_empty() => {
+                    receivers[place % receivers.len()].recv();
+                }
+                Step::RecvEither(one, other) if !receivers.is_empty() => {
+                    let one = &receivers[one % receivers.len()];
+                    let other = &receivers[other % receivers.len()];
+                    select! { recv(one) -> _ => {}, recv(other) -> _ => {} }
+                }
+                Step::DropSender => drop(senders.pop()),
+                Step::DropReceiver => drop(receivers.pop()),
+                _ => thread::yield_now(),
+            }
+        }
+    })
+}
+
+enum Player {
+    Task(JoinHandle<()>),
+    Thread(thread::JoinHandle<()>),
+}
+
+impl Player {
+    fn is_finished(&self) -> bool {
+        match self {
+            Player::Task(task) => task.is_finished(),
+            Player::Thread(thread) => thread.is_finished(),
+        }
+    }
+}
+
+/// Stuck threads stay to the end of the run, unlike tasks: there are only so
+/// many.
+const MAX_STUCK_THREADS: usize = 100;
+
 /// Handles that nobody accounts for, used for a while and then dropped.
 fn outsider(rng: &mut Rng, channels: &[Chan<u8>]) -> thread::JoinHandle<()> {
     let some: Vec<_> = channels.iter().filter(|_| rng.bool()).cloned().collect();
@@ -114,15 +163,21 @@ fn is_proven(report: &Report, name: &str) -> bool {
 }
 
 /// Runs one program; how many of its tasks were stuck.
-fn round(runtime: &Runtime, rng: &mut Rng, number: usize) -> usize {
+fn round(runtime: &Runtime, rng: &mut Rng, number: usize, stuck_threads: &mut usize) -> usize {
     let channels: Vec<Chan<u8>> = (0..rng.usize(2..5))
         .map(|_| Builder::new().capacity(rng.usize(0..3)).chan())
         .collect();
-    let players: Vec<(String, JoinHandle<()>)> = (0..rng.usize(2..8))
+    let players: Vec<(String, Player)> = (0..rng.usize(2..8))
         .map(|player_number| {
             let name = format!("round {number} player {player_number}");
-            let future = player(name.clone(), script(rng, &channels));
-            (name, runtime.spawn(future))
+            let script = script(rng, &channels);
+            let is_thread = *stuck_threads < MAX_STUCK_THREADS && rng.u8(0..4) == 0;
+            let player = if is_thread {
+                Player::Thread(thread_player(name.clone(), script))
+            } else {
+                Player::Task(runtime.spawn(player(name.clone(), script)))
+            };
+            (name, player)
         })
         .collect();
     let outsider = outsider(rng, &channels);
@@ -144,12 +199,17 @@ fn round(runtime: &Runtime, rng: &mut Rng, number: usize) -> usize {
     }
     let stuck = players.iter().filter(|(_, player)| !player.is_finished());
     let stuck = stuck.count();
-    for (_, player) in &players {
-        player.abort();
-    }
     for (_, player) in players {
-        let ended = runtime.block_on(player);
-        assert!(ended.is_ok() || ended.is_err_and(|why| why.is_cancelled()));
+        let is_finished = player.is_finished();
+        match player {
+            Player::Task(task) => {
+                task.abort();
+                let ended = runtime.block_on(task);
+                assert!(ended.is_ok() || ended.is_err_and(|why| why.is_cancelled()));
+            }
+            Player::Thread(thread) if is_finished => thread.join().unwrap(),
+            Player::Thread(_) => *stuck_threads += 1,
+        }
     }
     stuck
 }
@@ -177,14 +237,16 @@ fn what_is_proven_stays_and_what_is_stuck_is_proven() {
         .build()
         .unwrap();
     let mut rng = Rng::with_seed(seed);
-    let (mut rounds, mut stuck) = (0, 0);
+    let (mut rounds, mut stuck, mut stuck_threads) = (0, 0, 0);
     println!("SOUNDNESS_SEED={seed}");
     while rounds < 20 || Instant::now() < end {
-        stuck += round(&runtime, &mut rng, rounds);
+        stuck += round(&runtime, &mut rng, rounds, &mut stuck_threads);
         rounds += 1;
     }
     let made = looks.load(Ordering::Relaxed);
-    println!("{rounds} programs, {stuck} stuck tasks, {made} looks beside them");
+    println!(
+        "{rounds} programs, {stuck} stuck, {stuck_threads} of them threads, {made} looks beside them"
+    );
     assert!(stuck > 0, "nobody was ever stuck: nothing was tested");
     drop(looks);
     looker.join().expect("no alarm");
