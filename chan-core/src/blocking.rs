@@ -15,9 +15,10 @@ use std::ptr::NonNull;
 use std::time::Instant;
 
 use crate::blocks::Fresh;
-use crate::hchan::{Forced, Hchan, Received, Reserved, Sent};
+use crate::hchan::Hchan;
 use crate::parker::{Party, Wake};
 use crate::plain::Held;
+use crate::results::{Forced, Nothing, Received, Refused, Reserved, Sent};
 use crate::ring::Slot;
 use crate::spin;
 use crate::sync::UnsafeCell;
@@ -47,18 +48,28 @@ impl<T> Hchan<T> {
 
     /// Sends if that can be done at once. To find the channel full or closed
     /// takes loads only.
-    #[inline]
-    pub(crate) fn try_send(&self, value: T) -> Sent<T> {
+    #[inline(always)]
+    pub(crate) fn try_send(&self, value: T) -> Result<(), Refused<T>> {
         if self.header().sides.are_full() {
-            let seen = self.header().look(Direction::Send);
-            if seen.is_closed() {
-                return Sent::Closed(value);
-            }
-            if !seen.may() {
-                return Sent::Full(value);
-            }
+            return self.try_send_full(value);
         }
-        self.send_now(value)
+        match self.put_plain(value) {
+            Ok(()) => Ok(()),
+            Err((value, held)) => self.send_held(value, held).conclude(),
+        }
+    }
+
+    /// The same where values seem to fill the buffer.
+    #[inline(never)]
+    fn try_send_full(&self, value: T) -> Result<(), Refused<T>> {
+        let seen = self.header().look(Direction::Send);
+        if seen.is_closed() {
+            return Err(Refused::Closed(value));
+        }
+        if !seen.may() {
+            return Err(Refused::Full(value));
+        }
+        self.send_now(value).conclude()
     }
 
     /// Sends if that can be done at once, and most likely it can.
@@ -71,6 +82,7 @@ impl<T> Hchan<T> {
     }
 
     /// Sends with the lock of the channel, which may be held already.
+    #[inline(never)]
     fn send_held(&self, value: T, held: Held<'_>) -> Sent<T> {
         let mut guard = held.unwrap_or_else(|| self.header().lock());
         let sent = self.op(&mut guard).send(value);
@@ -104,18 +116,28 @@ impl<T> Hchan<T> {
 
     /// Receives if that can be done at once. To find the channel empty or
     /// closed takes loads only.
-    #[inline]
-    pub(crate) fn try_recv(&self) -> Received<T> {
-        if self.header().sides.len() == 0 {
-            let seen = self.header().look(Direction::Recv);
-            if seen.is_closed_and_empty() {
-                return Received::Closed;
-            }
-            if !seen.may() && !seen.is_timed() {
-                return Received::Empty;
-            }
+    #[inline(always)]
+    pub(crate) fn try_recv(&self) -> Result<T, Nothing> {
+        if self.header().sides.are_empty() {
+            return self.try_recv_empty();
         }
-        self.recv_now()
+        match self.take_plain() {
+            Ok(value) => Ok(value),
+            Err(held) => self.recv_held(held).conclude(),
+        }
+    }
+
+    /// The same where the buffer seems to be empty.
+    #[inline(never)]
+    fn try_recv_empty(&self) -> Result<T, Nothing> {
+        let seen = self.header().look(Direction::Recv);
+        if seen.is_closed_and_empty() {
+            return Err(Nothing::Closed);
+        }
+        if !seen.may() && !seen.is_timed() {
+            return Err(Nothing::Empty);
+        }
+        self.recv_now().conclude()
     }
 
     /// Receives if that can be done at once, and most likely it can.
@@ -128,6 +150,7 @@ impl<T> Hchan<T> {
     }
 
     /// Receives with the lock of the channel, which may be held already.
+    #[inline(never)]
     fn recv_held(&self, held: Held<'_>) -> Received<T> {
         let mut guard = held.unwrap_or_else(|| self.header().lock());
         let received = self.op(&mut guard).recv();
@@ -207,8 +230,8 @@ impl<T> Hchan<T> {
     #[inline]
     pub(crate) fn recv(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
         // To find it closed takes loads only.
-        if self.header().is_closed() {
-            return self.recv_or_wait(None, deadline, site);
+        if self.header().is_over() {
+            return Err(Stop::Closed);
         }
         match self.take_plain() {
             Ok(value) => Ok(value),
@@ -224,13 +247,10 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<(), (Stop, T)> {
-        match self.send_held(value, held) {
-            Sent::Done(wake) => {
-                wake.fire();
-                Ok(())
-            }
-            Sent::Closed(value) => Err((Stop::Closed, value)),
-            Sent::Full(value) => {
+        match self.send_held(value, held).conclude() {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed(value)) => Err((Stop::Closed, value)),
+            Err(Refused::Full(value)) => {
                 let sides = &self.header().sides;
                 spin::look_ahead(sides.capacity(), || !sides.are_full());
                 self.send_slow(value, deadline, site)
@@ -246,19 +266,15 @@ impl<T> Hchan<T> {
         site: Site,
     ) -> Result<T, Stop> {
         let received = match held {
-            Some(_) => self.recv_held(held),
-            None => self.try_recv(),
+            Some(_) => self.recv_held(held).conclude(),
+            None => self.try_recv_empty(),
         };
         match received {
-            Received::Value(value, wake) => {
-                wake.fire();
-                Ok(value)
-            }
-            Received::Returned(node) => Ok(node.into_value()),
-            Received::Closed => Err(Stop::Closed),
-            Received::Empty => {
+            Ok(value) => Ok(value),
+            Err(Nothing::Closed) => Err(Stop::Closed),
+            Err(Nothing::Empty) => {
                 let sides = &self.header().sides;
-                spin::look_ahead(sides.capacity(), || sides.len() > 0);
+                spin::look_ahead(sides.capacity(), || !sides.are_empty());
                 self.recv_slow(deadline, site)
             }
         }

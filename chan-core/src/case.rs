@@ -12,7 +12,8 @@ use std::panic::Location;
 use crate::arm::Target;
 use crate::face::{Bound, Closed, RecvFace, SendFace};
 use crate::handle::took_closed;
-use crate::hchan::{Hchan, Received, Sent};
+use crate::hchan::Hchan;
+use crate::results::{Received, Sent};
 use crate::waiting::{RecvWaiting, SendWaiting, Waiting, sent_on_closed};
 use crate::waitq::{Direction, Site};
 

@@ -12,8 +12,9 @@ use crate::error::{CloseError, Empty, Full, RecvTimedOut, SendTimedOut};
 use crate::face::GoFace;
 use crate::future::{RecvFuture, SendFuture};
 use crate::handle::{self, ALL, Handle, RX, TX};
-use crate::hchan::{Hchan, Received, Sent};
+use crate::hchan::Hchan;
 use crate::nil;
+use crate::results::{Nothing, Refused};
 use crate::waitq::{Direction, Site};
 use crate::watch::Misuse;
 
@@ -268,6 +269,7 @@ macro_rules! go_sends {
             /// it.send(1);
             /// assert_eq!(it.len(), 1);
             /// ```
+            #[inline]
             #[track_caller]
             pub fn send(&self, value: T) {
                 let site = Location::caller();
@@ -293,18 +295,16 @@ macro_rules! go_sends {
             #[doc = $make]
             /// assert!(it.try_send(1).is_ok());
             /// ```
+            #[inline]
             #[track_caller]
             pub fn try_send(&self, value: T) -> Result<(), Full<T>> {
                 let Some(chan) = self.chan() else {
                     return Err(Full(value));
                 };
                 match chan.try_send(value) {
-                    Sent::Done(wake) => {
-                        wake.fire();
-                        Ok(())
-                    }
-                    Sent::Full(value) => Err(Full(value)),
-                    Sent::Closed(value) => send_on_closed(chan, value, Location::caller()),
+                    Ok(()) => Ok(()),
+                    Err(Refused::Full(value)) => Err(Full(value)),
+                    Err(Refused::Closed(value)) => send_on_closed(chan, value, Location::caller()),
                 }
             }
 
@@ -463,6 +463,7 @@ macro_rules! go_receives {
             /// assert_eq!(it.recv(), Some(1));
             /// assert_eq!(it.recv(), None);
             /// ```
+            #[inline]
             #[track_caller]
             pub fn recv(&self) -> Option<T> {
                 match recv_until(self.chan(), None, Location::caller()) {
@@ -486,18 +487,15 @@ macro_rules! go_receives {
             /// assert_eq!(it.try_recv(), Ok(Some(1)));
             /// assert_eq!(it.try_recv(), Ok(None));
             /// ```
+            #[inline]
             pub fn try_recv(&self) -> Result<Option<T>, Empty> {
                 let Some(chan) = self.chan() else {
                     return Err(Empty);
                 };
                 match chan.try_recv() {
-                    Received::Value(value, wake) => {
-                        wake.fire();
-                        Ok(Some(value))
-                    }
-                    Received::Returned(node) => Ok(Some(node.into_value())),
-                    Received::Empty => Err(Empty),
-                    Received::Closed => Ok(None),
+                    Ok(value) => Ok(Some(value)),
+                    Err(Nothing::Empty) => Err(Empty),
+                    Err(Nothing::Closed) => Ok(None),
                 }
             }
 

@@ -21,6 +21,7 @@ impl<T> Hchan<T> {
         if !guard.close(at) {
             return false;
         }
+        let waited_for = guard.owes_wakes();
         drop(guard);
         // Channels that close because a side was dropped are the daily course.
         if let Some(site) = at {
@@ -33,7 +34,9 @@ impl<T> Hchan<T> {
             let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
             self.attach(note, |notes| &mut notes.closed);
         }
-        self.wake_the_settled();
+        if waited_for {
+            self.wake_the_settled();
+        }
         true
     }
 
@@ -58,10 +61,15 @@ impl<T> Hchan<T> {
 
     /// Closes because nobody can receive any more, and drops what is left.
     pub(crate) fn close_and_discard(&self) {
-        self.header().lock().close(None);
+        let mut guard = self.header().lock();
+        guard.close(None);
+        let (waited_for, left) = (guard.owes_wakes(), guard.len() > 0);
+        drop(guard);
         // Also if a waker panics.
-        let rest = Discard(self);
-        self.wake_the_settled();
+        let rest = left.then(|| Discard(self));
+        if waited_for {
+            self.wake_the_settled();
+        }
         drop(rest);
     }
 
@@ -98,7 +106,7 @@ impl<T> Hchan<T> {
     /// Called once, by the one who found the last side gone. The pointer is
     /// not used after.
     pub(crate) unsafe fn destroy(this: NonNull<Self>) {
-        /// Also if the drop of a value or of a note panics.
+        /// Also if the drop of a value panics.
         struct Release<T>(NonNull<Hchan<T>>);
         impl<T> Drop for Release<T> {
             fn drop(&mut self) {
@@ -116,9 +124,10 @@ impl<T> Hchan<T> {
         let chan = unsafe { this.as_ref() };
         // SAFETY: linked in `new`; this is called once.
         unsafe { registry::unlink(this.cast()) };
-        let notes = chan.header().lock().notes.take();
-        drop(Discard(chan));
-        drop(notes);
+        // (A watcher's notes go with the memory.)
+        if chan.header().len() > 0 {
+            drop(Discard(chan));
+        }
     }
 
     /// # Safety

@@ -7,9 +7,10 @@ use std::ptr::NonNull;
 
 use crate::arm::{Arm, Erased, Target};
 use crate::face::{Closed, SendFace};
-use crate::hchan::{Hchan, Reserved};
+use crate::hchan::Hchan;
 use crate::header::Guard;
 use crate::parker::Wake;
+use crate::results::Reserved;
 use crate::waiting::{Waiting, sent_on_closed};
 use crate::waitq::{Direction, Outcome, Site, Waiter};
 

@@ -43,10 +43,15 @@ use crate::capability::Capability;
 use crate::header::{Guard, Guarded, Header};
 use crate::parker::Wake;
 use crate::registry;
+use crate::results::{Discarded, Forced, Received, Reserved, Sent};
 use crate::returned::{Comeback, Returned};
 use crate::ring::{self, Slot};
+use crate::sides::LINE;
 use crate::sync::{MutPtr, UnsafeCell};
 use crate::waitq::Waiter;
+
+/// The alignment that every allocator gives anyway.
+const EASY: usize = 16;
 
 /// See the head of this file.
 #[repr(C)]
@@ -55,6 +60,8 @@ pub(crate) struct Hchan<T> {
     header: Header,
     returned: UnsafeCell<ManuallyDrop<Returned<T>>>,
     spare: Spare<T>,
+    /// Bytes of the allocation in front of the channel.
+    skipped: usize,
     // Last: as many slots as the capacity says follow.
     slots: [Slot<T>; 0],
 }
@@ -65,49 +72,15 @@ unsafe impl<T: Send> Send for Hchan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
-/// What became of a send.
-pub(crate) enum Sent<T> {
-    Done(Wake),
-    /// No room; without a limit, none until [`Op::grow`].
-    Full(T),
-    Closed(T),
-}
-
-/// What became of a send that takes the place of an older value.
-pub(crate) enum Forced<T> {
-    /// It is in, at the cost of this value.
-    Done(Option<T>, Wake),
-    Full(T),
-    Closed(T),
-}
-
-/// What became of a request for a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reserved {
-    Granted,
-    Full,
-    Closed,
-}
-
-/// What became of a receive.
-pub(crate) enum Received<T> {
-    Value(T, Wake),
-    /// A value that had come back, still in its node.
-    Returned(Box<Comeback<T>>),
-    Empty,
-    Closed,
-}
-
 impl<T> Hchan<T> {
     /// A channel with one handle that has `all` capabilities, or nothing if
     /// its slots cannot be had.
     pub(crate) fn new(birth: Birth, all: Capability) -> Option<NonNull<Self>> {
         let capacity = birth.capacity;
-        let layout = Self::layout(capacity)?;
-        // SAFETY: the layout is not empty, since a channel has a header.
-        let chan = NonNull::new(unsafe { alloc::alloc(layout) })?.cast::<Self>();
+        let (chan, skipped) = Self::allocate(capacity)?;
         let this = Hchan {
             header: Header::new(birth, all, std::any::type_name::<T>, free::<T>),
+            skipped,
             returned: UnsafeCell::new(ManuallyDrop::new(Returned::new())),
             spare: Spare::none(),
             slots: [],
@@ -141,6 +114,29 @@ impl<T> Hchan<T> {
             .extend(Layout::array::<Slot<T>>(slots).ok()?)
             .ok()?;
         Some(layout.pad_to_align())
+    }
+
+    /// What is asked of the allocator. A channel begins with a cache line, and
+    /// allocators are slow at that, so it looks for one itself: more bytes, and
+    /// an alignment that costs nothing.
+    fn allocation(capacity: usize) -> Option<Layout> {
+        let layout = Self::layout(capacity)?;
+        if layout.align() > EASY {
+            return layout.align_to(LINE).ok();
+        }
+        let size = layout.size().checked_add(LINE - EASY)?;
+        Layout::from_size_align(size, EASY).ok()
+    }
+
+    /// Memory for a channel, and how many bytes of the allocation are skipped.
+    fn allocate(capacity: usize) -> Option<(NonNull<Self>, usize)> {
+        let layout = Self::allocation(capacity)?;
+        // SAFETY: the layout is not empty, since a channel has a header.
+        let start = NonNull::new(unsafe { alloc::alloc(layout) })?;
+        let skipped = start.as_ptr().align_offset(LINE);
+        debug_assert!(layout.align() == EASY || skipped == 0);
+        // SAFETY: so many bytes more were asked for, at least.
+        Some((unsafe { start.add(skipped) }.cast(), skipped))
     }
 
     #[inline(always)]
@@ -177,20 +173,14 @@ unsafe fn free<T>(header: NonNull<Header>) {
     // runs here, where `T` may be past its life.
     unsafe {
         let capacity = (*chan).header.capacity();
-        let layout = Hchan::<T>::layout(capacity).expect("it was had");
+        let layout = Hchan::<T>::allocation(capacity).expect("it was had");
+        let skipped = (*chan).skipped;
         if capacity != UNBOUNDED {
             ring::end_cells((&raw mut (*chan).slots).cast::<Slot<T>>(), capacity);
         }
         ptr::drop_in_place(chan);
-        alloc::dealloc(chan.cast(), layout);
+        alloc::dealloc(chan.cast::<u8>().sub(skipped), layout);
     }
-}
-
-/// A value that nobody could receive.
-pub(crate) enum Discarded<T> {
-    Value(T),
-    #[expect(dead_code, reason = "it is there to be dropped")]
-    Returned(Box<Comeback<T>>),
 }
 
 /// A channel whose lock is held.

@@ -31,7 +31,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::birth::{Birth, UNBOUNDED};
+use crate::birth::Birth;
 use crate::capability::{Capability, WeakCount};
 use crate::parker::{self, Wake};
 use crate::readiness::{Flags, Readiness, Seen};
@@ -137,8 +137,9 @@ impl Header {
             weak: WeakCount::new(),
             free,
         };
-        // The first guard to go says what is plain.
-        drop(header.lock());
+        // The first guard to go says what is plain. Nobody knows the channel
+        // yet, so there is nothing to lock.
+        drop(header.guard());
         header
     }
 
@@ -212,12 +213,12 @@ impl Header {
     /// `usize::MAX` without a limit.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
-        self.birth.capacity
+        self.sides.capacity()
     }
 
     #[inline(always)]
     pub(crate) fn is_unbounded(&self) -> bool {
-        self.birth.capacity == UNBOUNDED
+        self.sides.are_unbounded()
     }
 
     /// A count as users are to see it.
@@ -253,6 +254,14 @@ impl Header {
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.readiness.flags().is_closed()
+    }
+
+    /// Whether it is closed, and nothing is left in it. (Once it is closed the
+    /// buffer only gets emptier, and it gives its last value only if nothing
+    /// has come back; so the two reads are of one moment.)
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.readiness.flags().is_closed_for_good() && self.sides.are_empty()
     }
 
     /// What it says without its lock of an operation.

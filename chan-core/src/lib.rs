@@ -107,6 +107,7 @@ mod capability;
 mod header;
 mod parker;
 mod registry;
+mod results;
 mod returned;
 mod ring;
 mod sides;

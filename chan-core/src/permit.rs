@@ -18,8 +18,9 @@ use crate::error::{Full, SendError, SendTimedOut, SendTimeoutError, TrySendError
 use crate::face::{GoFace, RustFace, SendFace};
 use crate::grant::ReserveCase;
 use crate::handle::{ALL, Handle, TX};
-use crate::hchan::{Hchan, Reserved};
+use crate::hchan::Hchan;
 use crate::nil;
+use crate::results::Reserved;
 use crate::selection::TaskWait;
 use crate::sender::Sender;
 use crate::waitq::{Direction, Site};

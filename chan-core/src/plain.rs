@@ -86,7 +86,7 @@ impl<T> Hchan<T> {
     #[inline(always)]
     fn has_room(&self, own: &mut Own) -> bool {
         let sides = &self.header().sides;
-        let capacity = sides.capacity();
+        let capacity = sides.tail.capacity;
         if capacity == UNBOUNDED {
             return blocks::has_room(own, self.spare());
         }
@@ -114,7 +114,7 @@ impl<T> Hchan<T> {
     /// `own` is the sending side's, whose lock is held, and there is room.
     #[inline(always)]
     pub(crate) unsafe fn put(&self, own: &mut Own, value: T) {
-        let capacity = self.header().capacity();
+        let capacity = self.header().sides.tail.capacity;
         // SAFETY: the caller's promise; a channel has blocks or a ring.
         unsafe {
             if capacity == UNBOUNDED {
@@ -132,7 +132,7 @@ impl<T> Hchan<T> {
     /// `own` is the receiving side's, whose lock is held, and there is a value.
     #[inline(always)]
     pub(crate) unsafe fn take(&self, own: &mut Own) -> (T, Option<blocks::Fresh<T>>) {
-        let capacity = self.header().capacity();
+        let capacity = self.header().sides.head.capacity;
         // SAFETY: the caller's promise; a channel has blocks or a ring.
         unsafe {
             if capacity == UNBOUNDED {

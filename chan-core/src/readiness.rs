@@ -161,6 +161,12 @@ impl Flags {
         self.has(Flags::CLOSED)
     }
 
+    /// Whether it is closed, and nothing has come back.
+    #[inline(always)]
+    pub(crate) fn is_closed_for_good(self) -> bool {
+        self.is_closed() && !self.has_returned()
+    }
+
     /// Whether values came back that are in no index.
     #[inline(always)]
     pub(crate) fn has_returned(self) -> bool {

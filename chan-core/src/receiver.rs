@@ -12,8 +12,9 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::face::RustFace;
 use crate::future::RecvFuture;
 use crate::handle::{Handle, RX};
-use crate::hchan::{Hchan, Received};
+use crate::hchan::Hchan;
 use crate::nil;
+use crate::results::Nothing;
 use crate::waitq::{Direction, Site};
 
 /// Receives values; made by [`bounded`](crate::bounded),
@@ -68,6 +69,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv(), Ok(1));
     /// assert!(rx.recv().is_err());
     /// ```
+    #[inline]
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         match self.recv_until(None, Location::caller()) {
@@ -91,18 +93,15 @@ impl<T> Receiver<T> {
     /// tx.send(1).unwrap();
     /// assert_eq!(rx.try_recv(), Ok(1));
     /// ```
+    #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let Some(handle) = &self.0 else {
             return Err(TryRecvError::Empty);
         };
         match handle.chan().try_recv() {
-            Received::Value(value, wake) => {
-                wake.fire();
-                Ok(value)
-            }
-            Received::Returned(node) => Ok(node.into_value()),
-            Received::Empty => Err(TryRecvError::Empty),
-            Received::Closed => Err(TryRecvError::Disconnected),
+            Ok(value) => Ok(value),
+            Err(Nothing::Empty) => Err(TryRecvError::Empty),
+            Err(Nothing::Closed) => Err(TryRecvError::Disconnected),
         }
     }
 
@@ -224,6 +223,7 @@ impl<T> Receiver<T> {
         })
     }
 
+    #[inline]
     fn recv_until(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
         match &self.0 {
             Some(handle) => handle.chan().recv(deadline, site),

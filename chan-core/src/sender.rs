@@ -11,7 +11,8 @@ use crate::error::{AlreadyClosed, SendError, SendTimeoutError, TrySendError};
 use crate::face::RustFace;
 use crate::future::SendFuture;
 use crate::handle::{Handle, TX};
-use crate::hchan::{Hchan, Sent};
+use crate::hchan::Hchan;
+use crate::results::Refused;
 use crate::waitq::Site;
 
 /// Sends values; made by [`bounded`](crate::bounded) and
@@ -50,6 +51,7 @@ impl<T> Sender<T> {
     /// drop(rx);
     /// assert_eq!(tx.send(2).unwrap_err().into_inner(), 2);
     /// ```
+    #[inline]
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         let sent = self.0.chan().send(value, None, Location::caller());
@@ -70,14 +72,12 @@ impl<T> Sender<T> {
     /// assert!(tx.try_send(1).is_ok());
     /// assert!(tx.try_send(2).unwrap_err().is_full());
     /// ```
+    #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.0.chan().try_send(value) {
-            Sent::Done(wake) => {
-                wake.fire();
-                Ok(())
-            }
-            Sent::Full(value) => Err(TrySendError::Full(value)),
-            Sent::Closed(value) => Err(TrySendError::Disconnected(value)),
+            Ok(()) => Ok(()),
+            Err(Refused::Full(value)) => Err(TrySendError::Full(value)),
+            Err(Refused::Closed(value)) => Err(TrySendError::Disconnected(value)),
         }
     }
 

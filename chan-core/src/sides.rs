@@ -45,16 +45,25 @@ pub(crate) struct Sides {
     pub(crate) tail: Side,
     /// The receiving side.
     pub(crate) head: Side,
-    capacity: usize,
 }
 
-/// One side. On a line of its own, or they would meet all the same.
-#[repr(align(64))]
+/// One side. It fills a cache line: channels are laid out from the beginning of
+/// one on (`hchan`), so the two do not meet.
+#[repr(C)]
 pub(crate) struct Side {
     pub(crate) lock: RawLock,
     pub(crate) own: UnsafeCell<Own>,
     index: AtomicU64,
+    /// The channel's, `usize::MAX` without a limit. Here so that a plain
+    /// operation reads this line alone.
+    pub(crate) capacity: usize,
+    _rest: [u64; 1],
 }
+
+const _: () = assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Side>() == LINE);
+
+/// A cache line, in bytes.
+pub(crate) const LINE: usize = 64;
 
 /// What a side's lock guards.
 pub(crate) struct Own {
@@ -73,7 +82,7 @@ pub(crate) struct Own {
 unsafe impl Send for Own {}
 
 impl Side {
-    fn new() -> Self {
+    fn new(capacity: usize) -> Self {
         Side {
             lock: RawLock::new(),
             own: UnsafeCell::new(Own {
@@ -83,6 +92,8 @@ impl Side {
                 base: ptr::null_mut(),
             }),
             index: AtomicU64::new(0),
+            capacity,
+            _rest: [0],
         }
     }
 
@@ -110,33 +121,32 @@ impl Side {
 impl Sides {
     pub(crate) fn new(capacity: usize) -> Self {
         Sides {
-            tail: Side::new(),
-            head: Side::new(),
-            capacity,
+            tail: Side::new(capacity),
+            head: Side::new(capacity),
         }
     }
 
     /// `usize::MAX` without a limit.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.tail.capacity
     }
 
     #[inline(always)]
     pub(crate) fn are_unbounded(&self) -> bool {
-        self.capacity == UNBOUNDED
+        self.capacity() == UNBOUNDED
     }
 
     /// Whether the receiving side has a lock of its own.
     #[inline(always)]
     pub(crate) fn are_apart(&self) -> bool {
-        self.capacity >= APART
+        self.capacity() >= APART
     }
 
     /// The lock that a plain receive takes.
     #[inline(always)]
     pub(crate) fn head_lock(&self) -> &RawLock {
-        if self.are_apart() {
+        if self.head.capacity >= APART {
             &self.head.lock
         } else {
             &self.tail.lock
@@ -168,7 +178,15 @@ impl Sides {
         // This order: more may have gone in meanwhile, but none come out.
         let out = self.head.index_from_afar();
         let len = self.tail.index_from_afar() - out;
-        (len as usize).min(self.capacity)
+        (len as usize).min(self.capacity())
+    }
+
+    /// Whether the buffer is empty. Without the lock: it was at the moment when
+    /// the second index was read, if it says so.
+    #[inline(always)]
+    pub(crate) fn are_empty(&self) -> bool {
+        let out = self.head.index_from_afar();
+        self.tail.index_from_afar() == out
     }
 
     /// Whether values alone fill the buffer. Without the lock: at the moment
@@ -177,6 +195,6 @@ impl Sides {
     pub(crate) fn are_full(&self) -> bool {
         // The other order: more may have come out meanwhile, but none gone in.
         let gone_in = self.tail.index_from_afar();
-        gone_in.saturating_sub(self.head.index_from_afar()) >= self.capacity as u64
+        gone_in.saturating_sub(self.head.index_from_afar()) >= self.capacity() as u64
     }
 }

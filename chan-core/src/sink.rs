@@ -18,8 +18,9 @@ use crate::error::SendError;
 use crate::face::{GoFace, RustFace, SendFace};
 use crate::future::SendFuture;
 use crate::handle::{Handle, TX};
-use crate::hchan::{Hchan, Sent};
+use crate::hchan::Hchan;
 use crate::lease::Lease;
+use crate::results::Refused;
 use crate::sender::Sender;
 use crate::waitq::Site;
 
@@ -148,16 +149,13 @@ impl<T, F: SinkFace<T>> Sink<T> for SendSink<'_, T, F> {
         assert!(!this.sending, "a sink takes a value when it is ready");
         let sent = match this.chan {
             Some(lease) => lease.chan().try_send(value),
-            None => Sent::Full(value),
+            None => Err(Refused::Full(value)),
         };
         match sent {
-            Sent::Done(wake) => {
-                wake.fire();
-                coop::was_ready();
-            }
+            Ok(()) => coop::was_ready(),
             // The next flush waits, or says in the manners of the channel
             // that it is closed.
-            Sent::Full(value) | Sent::Closed(value) => this.arm(value),
+            Err(Refused::Full(value) | Refused::Closed(value)) => this.arm(value),
         }
         Ok(())
     }

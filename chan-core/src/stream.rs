@@ -18,9 +18,10 @@ use crate::coop;
 use crate::face::RustFace;
 use crate::future::RecvFuture;
 use crate::handle::{Handle, RX};
-use crate::hchan::{Hchan, Received};
+use crate::hchan::Hchan;
 use crate::lease::Lease;
 use crate::receiver::Receiver;
+use crate::results::Nothing;
 use crate::waitq::Site;
 
 /// The values of a channel until it is closed and drained; made by
@@ -82,16 +83,12 @@ impl<'a, T> RecvStream<'a, T> {
     /// What is there at once, if anything: the answer of `poll_next`.
     fn look(&mut self, chan: &'a Hchan<T>) -> Option<Option<T>> {
         let value = match chan.try_recv() {
-            Received::Value(value, wake) => {
-                wake.fire();
-                value
-            }
-            Received::Returned(node) => node.into_value(),
-            Received::Closed => {
+            Ok(value) => value,
+            Err(Nothing::Closed) => {
                 self.ended = true;
                 return Some(None);
             }
-            Received::Empty => return None,
+            Err(Nothing::Empty) => return None,
         };
         coop::was_ready();
         Some(Some(value))

@@ -18,9 +18,10 @@ use std::ptr::NonNull;
 
 use crate::arm::{Arm, Erased, Target};
 use crate::face::{Closed, RecvFace, SendFace};
-use crate::hchan::{Hchan, Received, Sent};
+use crate::hchan::Hchan;
 use crate::header::Guard;
 use crate::parker::Wake;
+use crate::results::{Received, Sent};
 use crate::returned::Comeback;
 use crate::ring::Slot;
 use crate::sync::UnsafeCell;

@@ -14,8 +14,8 @@ use crate::blocking::Stop;
 use crate::case::{RecvArm, SendArm};
 use crate::case_list::{CaseList, End, Won};
 use crate::handle::{self, ALL, Handle};
-use crate::hchan::{Received, Sent};
 use crate::lock::RawLock;
+use crate::results::{Received, Sent};
 use crate::selection::Selection;
 
 /// Lock, I1: the cell is touched by one at a time, and each sees what the

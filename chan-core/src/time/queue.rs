@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 
 use crate::birth::{Birth, Manners, Source};
 use crate::handle::{self, Handle, RX, TX};
-use crate::hchan::{Received, Sent};
 use crate::parker::Wake;
+use crate::results::{Received, Sent};
 use crate::{panics, watch};
 
 /// A moment, in nanoseconds since the first timer of the process.
