@@ -15,7 +15,7 @@ use crate::case::{RecvArm, SendArm};
 use crate::case_list::{CaseList, End, Won};
 use crate::handle::{self, ALL, Handle};
 use crate::lock::RawLock;
-use crate::results::{Received, Sent};
+use crate::results::{Nothing, Sent};
 use crate::selection::Selection;
 
 /// Lock, I1: the cell is touched by one at a time, and each sees what the
@@ -133,7 +133,7 @@ fn timeout_meets_hand_off() {
                 chan.chan().recv(Some(Instant::now()), site)
             })
         };
-        let sent = chan.chan().try_send(traced(7));
+        let sent = chan.chan().send_now(traced(7));
         match (receiver.join().unwrap(), sent) {
             (Ok(value), Sent::Done(wake)) => {
                 assert_eq!(value, 7);
@@ -145,7 +145,7 @@ fn timeout_meets_hand_off() {
                 unreachable!("received {received:?}, sent {sent}")
             }
         }
-        assert!(matches!(chan.chan().try_recv(), Received::Empty));
+        assert!(matches!(chan.chan().try_recv(), Err(Nothing::Empty)));
     });
 }
 
