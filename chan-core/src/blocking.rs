@@ -247,13 +247,16 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<(), (Stop, T)> {
+        if held.is_some() && !spin::looks_ahead(self.header().capacity()) {
+            return self.send_slow(value, held, deadline, site);
+        }
         match self.send_held(value, held).conclude() {
             Ok(()) => Ok(()),
             Err(Refused::Closed(value)) => Err((Stop::Closed, value)),
             Err(Refused::Full(value)) => {
                 let sides = &self.header().sides;
                 spin::look_ahead(sides.capacity(), || !sides.are_full());
-                self.send_slow(value, deadline, site)
+                self.send_slow(value, None, deadline, site)
             }
         }
     }
@@ -265,6 +268,10 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<T, Stop> {
+        let timed = self.header().birth().source.is_some();
+        if held.is_some() && !timed && !spin::looks_ahead(self.header().capacity()) {
+            return self.recv_slow(held, deadline, site);
+        }
         let received = match held {
             Some(_) => self.recv_held(held).conclude(),
             None => self.try_recv_empty(),
@@ -275,19 +282,24 @@ impl<T> Hchan<T> {
             Err(Nothing::Empty) => {
                 let sides = &self.header().sides;
                 spin::look_ahead(sides.capacity(), || !sides.are_empty());
-                self.recv_slow(deadline, site)
+                self.recv_slow(None, deadline, site)
             }
         }
     }
 
-    #[cold]
-    fn send_slow(&self, value: T, deadline: Option<Instant>, site: Site) -> Result<(), (Stop, T)> {
+    /// Sends, and queues up under the same lock if it must.
+    fn send_slow(
+        &self,
+        value: T,
+        held: Held<'_>,
+        deadline: Option<Instant>,
+        site: Site,
+    ) -> Result<(), (Stop, T)> {
         let party = Party::thread(1, false, deadline.is_some());
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
         let waiter = waiter(&party, Some(&slot), Direction::Send, site);
         {
-            let mut guard = self.header().lock();
-            // Things may have changed since the first look.
+            let mut guard = held.unwrap_or_else(|| self.header().lock());
             let sent = self.op(&mut guard).send(value);
             match sent {
                 Sent::Done(wake) => {
@@ -312,13 +324,13 @@ impl<T> Hchan<T> {
         }
     }
 
-    #[cold]
-    fn recv_slow(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
+    /// Receives, and queues up under the same lock if it must.
+    fn recv_slow(&self, held: Held<'_>, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
         let party = Party::thread(1, false, deadline.is_some());
         let slot: Slot<T> = UnsafeCell::new(MaybeUninit::uninit());
         let waiter = waiter(&party, Some(&slot), Direction::Recv, site);
         {
-            let mut guard = self.header().lock();
+            let mut guard = held.unwrap_or_else(|| self.header().lock());
             let received = self.op(&mut guard).recv();
             match received {
                 Received::Value(value, wake) => {

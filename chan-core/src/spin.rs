@@ -135,6 +135,12 @@ thread_local! {
 const PAUSES: u32 = 32;
 const YIELDS: u32 = 16;
 
+/// Whether it pays to look ahead. At the smallest buffers each value is handed
+/// over anyway.
+pub(crate) fn looks_ahead(capacity: usize) -> bool {
+    capacity >= 4
+}
+
 /// Looks for a while at a buffer that is full or empty, before the thread
 /// queues up. Who is queued is handed each value by itself, and that takes both
 /// sides of the channel; it is better to let the other side get some way ahead.
@@ -142,13 +148,11 @@ const YIELDS: u32 = 16;
 /// the other side's line.
 #[cold]
 pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
-    /// Below this each value is handed over anyway.
-    const SMALLEST: usize = 4;
     const ROUNDS: u32 = 4;
     const AHEAD_YIELDS: u32 = 4;
 
     let mode = mode();
-    if capacity < SMALLEST || mode == OFF || cfg!(loom) {
+    if !looks_ahead(capacity) || mode == OFF || cfg!(loom) {
         return;
     }
     let [pauses, yields, mut ahead] = STAGES.get();
