@@ -65,22 +65,16 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
     all.retain(|judged| about.is_about(&look, judged));
     take_stacks(&look, &mut all, about);
     let mut writer = Writer::new(about);
-    let mut tasks: Vec<_> = all
-        .into_iter()
-        .map(|judged| writer.task(&look, judged, now))
-        .collect();
-    // The longest parked first; a report of the same state reads the same.
-    tasks.sort_by(|(one, ..), (other, ..)| {
-        let by_place = || (&one.site, &one.name).cmp(&(&other.site, &other.name));
-        other.age.cmp(&one.age).then_with(by_place)
-    });
-    let mut ids = HashMap::with_capacity(tasks.len());
-    for (number, (task, verdict, place)) in tasks.iter_mut().enumerate() {
-        task.id = number as u64 + 1;
-        ids.insert(*place, task.id);
-        if let Some(verdict) = verdict.take() {
-            writer.findings.push(finding_of_task(task, verdict));
+    let mut tasks = Vec::with_capacity(all.len());
+    let mut ids = HashMap::with_capacity(all.len());
+    for judged in in_order(all) {
+        let (mut task, verdict, place) = writer.task(&look, judged, now);
+        task.id = tasks.len() as u64 + 1;
+        ids.insert(place, task.id);
+        if let Some(verdict) = verdict {
+            writer.findings.push(finding_of_task(&task, verdict));
         }
+        tasks.push(task);
     }
     writer.others(&look, sentinel, now);
     let mut findings = writer.findings;
@@ -91,7 +85,7 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
         taken: SystemTime::now(),
         pid: process::id(),
         findings,
-        tasks: tasks.into_iter().map(|(task, ..)| task).collect(),
+        tasks,
         sets: sets.iter().map(|set| set_of_tasks(set, &ids)).collect(),
         alarms,
         // The sentinel's is not counted.
@@ -102,6 +96,33 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
             .as_ref()
             .map(|it| it.suspicions)
             .unwrap_or_default(),
+    }
+}
+
+/// The longest parked first; a report of the same state reads the same. They
+/// are large and may be many, so their numbers are sorted.
+fn in_order(all: Vec<Judged>) -> impl Iterator<Item = Judged> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|&one, &other| {
+        let (one, other) = (&all[one], &all[other]);
+        let by_age = other.party.wait.age.cmp(&one.party.wait.age);
+        by_age.then_with(|| one.order().cmp(&other.order()))
+    });
+    let mut all: Vec<_> = all.into_iter().map(Some).collect();
+    order.into_iter().filter_map(move |place| all[place].take())
+}
+
+impl Judged {
+    /// Where it waits, and its name.
+    fn order(&self) -> (&str, u32, u32, Option<&str>) {
+        let wait = &self.party.wait;
+        let name = match (&self.record, &wait.who) {
+            (Some(record), _) => Some(&*record.name),
+            (None, Who::Thread(thread)) => thread.name(),
+            _ => None,
+        };
+        let site = wait.site;
+        (site.file(), site.line(), site.column(), name)
     }
 }
 
