@@ -193,6 +193,11 @@ impl<'a, T, F> RecvCase<'a, T, F> {
 }
 
 impl<'a, T, F> SendCase<'a, T, F> {
+    /// The value, unless it has gone.
+    pub(crate) fn into_value(self) -> Option<T> {
+        self.value.into_inner()
+    }
+
     #[inline(always)]
     pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
         SendCase {

@@ -31,7 +31,7 @@ use crate::look::{self, Frozen, Glance};
 use crate::nil::{self, Nothing};
 use crate::parker::{Party, Wake};
 use crate::waiting::Offer;
-use crate::{coop, selection};
+use crate::{coop, selection, task_wait};
 
 use self::entry::{Cases, Entry, Handled, Receives, Sends};
 pub use self::key::{CaseKey, SendKey};
@@ -586,7 +586,7 @@ impl<'a, R> CaseSet<'a, R> {
     fn next_poll(&mut self, cx: &mut Context<'_>) -> Option<u16> {
         let (cases, order, space) = (&self.cases, &self.order, &mut self.space);
         // SAFETY: parked, and not over.
-        let won = unsafe { selection::poll_parked(cases, order, space, &self.party, cx) };
+        let won = unsafe { task_wait::poll_parked(cases, order, space, &self.party, cx) };
         self.waiting = won.is_none();
         won
     }

@@ -13,8 +13,8 @@ use crate::grant::CloseCase;
 use crate::hchan::Hchan;
 use crate::nil;
 use crate::receiver::Receiver;
-use crate::selection::TaskWait;
 use crate::sender::Sender;
+use crate::task_wait::TaskWait;
 use crate::waitq::{Direction, Site};
 
 /// Waits for a channel to close; made by [`Sender::closed`] and its siblings.

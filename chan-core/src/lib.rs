@@ -132,6 +132,7 @@ mod future;
 mod grant;
 mod look;
 mod selection;
+mod task_wait;
 mod waiting;
 
 mod case_set;

@@ -21,8 +21,8 @@ use crate::handle::{ALL, Handle, TX};
 use crate::hchan::Hchan;
 use crate::nil;
 use crate::results::Reserved;
-use crate::selection::TaskWait;
 use crate::sender::Sender;
+use crate::task_wait::TaskWait;
 use crate::waitq::{Direction, Site};
 
 /// A handle that can send, of either kind.

@@ -1,26 +1,23 @@
 //! A wait for the first of several cases whose types are known, by a thread
-//! ([`look`], [`wait`]) or by a task ([`Selection`]). The passes, with the
-//! argument why one case runs and no lock waits for another, are in
-//! [`crate::look`].
-//!
-//! S5  A task whose selection is dropped after a case has won loses nothing:
-//!     a value received goes on ([`look::abandon`]), a value sent stays sent.
+//! ([`look`], [`wait`]) or by a task ([`Selection`], and [`crate::task_wait`] once
+//! it waits). The passes, with the argument why one case runs and no lock waits
+//! for another, are in [`crate::look`].
 //!
 //! Everything lies in the caller's frame or in the future; waiting allocates
 //! nothing.
 
-use std::cell::{Cell, OnceCell};
-use std::marker::PhantomPinned;
+use std::cell::OnceCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::arm::{Arm, Target};
-use crate::case_list::{CaseList, WaitingList, waiting};
+use crate::arm::Target;
+use crate::case_list::{CaseList, WaitingList as _, waiting};
 use crate::coop;
 use crate::look::{self, Arms, Frozen, Glance, Glances};
 use crate::nil;
 use crate::parker::Party;
+use crate::task_wait::{TaskWait, arms, check_count, in_order};
 
 /// Takes a ready case if there is one. The first `first` cases are looked at
 /// in their order, the others as `chance` says: it gives numbers below its
@@ -354,232 +351,4 @@ impl<L: CaseList, const N: usize> std::fmt::Debug for Selection<L, N> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Selection").field("cases", &N).finish()
     }
-}
-
-/// What a task waits for, linked or about to be.
-pub(crate) struct TaskWait<W: WaitingList, const N: usize> {
-    cases: W,
-    first: usize,
-    party: Party,
-    stage: Cell<Stage>,
-    /// Cases and party are pointed to while they wait.
-    _pinned: PhantomPinned,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing has happened.
-    Fresh,
-    /// The cases are queued.
-    Parked,
-    /// A case has won, or it was given up.
-    Over,
-}
-
-impl<W: WaitingList, const N: usize> TaskWait<W, N> {
-    /// One operation.
-    pub(crate) fn operation(cases: W, has_deadline: bool) -> Self {
-        TaskWait::new(cases, N, Party::task(N as u32, false, has_deadline))
-    }
-
-    fn new(cases: W, first: usize, party: Party) -> Self {
-        const { check_count::<N>(W::LEN) };
-        TaskWait {
-            cases,
-            first,
-            party,
-            stage: Cell::new(Stage::Fresh),
-            _pinned: PhantomPinned,
-        }
-    }
-
-    /// See [`Selection::poll`].
-    #[track_caller]
-    pub(crate) fn poll(
-        self: Pin<&Self>,
-        cx: &mut Context<'_>,
-        chance: impl FnMut(u32) -> u32,
-    ) -> Poll<W::Won> {
-        let won = match self.stage.get() {
-            Stage::Fresh => self.first_poll(cx, chance),
-            Stage::Parked => self.next_poll(cx),
-            Stage::Over => panic!("polled after it was ready"),
-        };
-        self.result(won)
-    }
-
-    #[track_caller]
-    fn result(&self, won: Option<u16>) -> Poll<W::Won> {
-        match won {
-            Some(index) => Poll::Ready(self.cases.take(index.into())),
-            None => Poll::Pending,
-        }
-    }
-
-    /// See [`Selection::give_up`].
-    #[track_caller]
-    pub(crate) fn give_up(self: Pin<&Self>) -> Option<W::Won> {
-        let won = match self.stage.replace(Stage::Over) {
-            Stage::Fresh => self.look(N, &mut |_| 0),
-            // SAFETY: parked, and over from here on.
-            Stage::Parked => unsafe {
-                look::withdraw(&self.arms()[..], &in_order::<N>(), &self.party)
-            },
-            Stage::Over => None,
-        };
-        Some(self.cases.take(won?.into()))
-    }
-
-    /// Whether it waits.
-    pub(crate) fn is_parked(&self) -> bool {
-        self.stage.get() == Stage::Parked
-    }
-
-    /// The cases.
-    pub(crate) fn cases(&self) -> &W {
-        &self.cases
-    }
-
-    fn look(&self, first: usize, chance: &mut impl FnMut(u32) -> u32) -> Option<u16> {
-        let (arms, order) = (self.arms(), const { in_order::<N>() });
-        match look::at_once(&arms[..], &order, &mut [0; N], first, chance) {
-            Glance::Won(index, wake) => {
-                self.stage.set(Stage::Over);
-                wake.fire();
-                Some(index)
-            }
-            Glance::Idle(_) | Glance::Lost => None,
-        }
-    }
-
-    fn first_poll(
-        self: Pin<&Self>,
-        cx: &mut Context<'_>,
-        mut chance: impl FnMut(u32) -> u32,
-    ) -> Option<u16> {
-        if coop::must_yield(cx) {
-            return None;
-        }
-        match self.look(self.first, &mut chance) {
-            Some(won) => {
-                coop::was_ready();
-                Some(won)
-            }
-            None => self.queue(cx, &mut chance),
-        }
-    }
-
-    /// Queues up, unless a case is ready.
-    fn queue(
-        self: Pin<&Self>,
-        cx: &mut Context<'_>,
-        chance: &mut dyn FnMut(u32) -> u32,
-    ) -> Option<u16> {
-        let (arms, mut order) = (self.arms(), in_order::<N>());
-        // Foreign code, so between two looks and not within one.
-        look::shuffle(&mut order, self.first, chance);
-        let waker = cx.waker().clone();
-        // SAFETY: nothing is linked yet.
-        let none = unsafe { self.party.set_waker(waker) };
-        debug_assert!(none.is_none(), "the first poll comes once");
-        let mut space = [0; N];
-        let mut frozen = Frozen::lock(&arms[..], &order, &mut space);
-        if let Some(won) = frozen.look(&order) {
-            drop(frozen);
-            self.stage.set(Stage::Over);
-            return Some(won.fire());
-        }
-        self.stage.set(Stage::Parked);
-        // SAFETY: `self` is pinned, and `withdraw` or `abandon` comes before
-        // its end: in `next_poll`, `give_up` or `drop`.
-        unsafe { frozen.park(&order, &self.party) };
-        coop::waits();
-        None
-    }
-
-    fn next_poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Option<u16> {
-        let arms = self.arms();
-        let order = in_order::<N>();
-        // SAFETY: parked, and not over.
-        unsafe { poll_parked(&arms[..], &order, &mut [0; N], &self.party, cx) }
-            .inspect(|_| self.stage.set(Stage::Over))
-    }
-
-    fn arms(&self) -> [Arm<'_>; N] {
-        arms(&self.cases)
-    }
-}
-
-/// Polls what is parked: the case that has won, if one has; otherwise the task
-/// will be woken when one does. `space` is as long as `order`.
-///
-/// # Safety
-///
-/// As for [`look::withdraw`].
-pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
-    arms: &A,
-    order: &[u16],
-    space: &mut [u16],
-    party: &Party,
-    cx: &mut Context<'_>,
-) -> Option<u16> {
-    if !party.is_done() {
-        party.show_stack_if_asked();
-        look::refresh(arms, order);
-    }
-    let mut fresh = None;
-    loop {
-        let frozen = Frozen::lock(arms, order, space);
-        if party.is_done() {
-            drop(frozen);
-            // SAFETY: the caller's promise.
-            return unsafe { look::withdraw(arms, order, party) };
-        }
-        // SAFETY: all locks are held.
-        if unsafe { party.will_wake(cx.waker()) } {
-            return None;
-        }
-        let Some(waker) = fresh.take() else {
-            // Cloning is foreign code: not under the locks.
-            drop(frozen);
-            fresh = Some(cx.waker().clone());
-            continue;
-        };
-        // SAFETY: all locks are held.
-        let old = unsafe { party.set_waker(waker) };
-        drop(frozen);
-        drop(old);
-        return None;
-    }
-}
-
-impl<W: WaitingList, const N: usize> Drop for TaskWait<W, N> {
-    fn drop(&mut self) {
-        if self.stage.replace(Stage::Over) == Stage::Parked {
-            // SAFETY: parked, and over from here on.
-            unsafe { look::abandon(&self.arms()[..], &in_order::<N>()) };
-        }
-    }
-}
-
-fn arms<W: WaitingList, const N: usize>(cases: &W) -> [Arm<'_>; N] {
-    const { check_count::<N>(W::LEN) };
-    let mut arms = [None; N];
-    cases.fill(&mut arms);
-    arms.map(|arm| arm.expect("the list fills its places"))
-}
-
-const fn check_count<const N: usize>(cases: usize) {
-    assert!(N == cases, "N is the number of cases");
-    assert!(N <= look::MOST, "too many cases (max 65536)");
-}
-
-const fn in_order<const N: usize>() -> [u16; N] {
-    let mut order = [0; N];
-    let mut place = 0;
-    while place < N {
-        order[place] = place as u16;
-        place += 1;
-    }
-    order
 }

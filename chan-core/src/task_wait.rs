@@ -1,0 +1,283 @@
+//! A task that waits, for one case or several: how it queues up, and what its
+//! polls and its end do then.
+//!
+//! S5  A task whose wait is dropped after a case has won loses nothing: a value
+//!     received goes on ([`look::abandon`]), a value sent stays sent.
+//!
+//! Everything lies in the future; waiting allocates nothing.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::arm::Arm;
+use crate::case_list::WaitingList;
+use crate::coop;
+use crate::look::{self, Arms, Frozen, Glance};
+use crate::parker::Party;
+
+/// What a task waits for, linked or about to be.
+pub(crate) struct TaskWait<W: WaitingList, const N: usize> {
+    cases: W,
+    first: usize,
+    party: Party,
+    stage: Cell<Stage>,
+    /// Cases and party are pointed to while they wait.
+    _pinned: PhantomPinned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has happened.
+    Fresh,
+    /// The cases are queued.
+    Parked,
+    /// A case has won, or it was given up.
+    Over,
+}
+
+impl<W: WaitingList, const N: usize> TaskWait<W, N> {
+    /// One operation.
+    pub(crate) fn operation(cases: W, has_deadline: bool) -> Self {
+        TaskWait::new(cases, N, Party::task(N as u32, false, has_deadline))
+    }
+
+    pub(crate) fn new(cases: W, first: usize, party: Party) -> Self {
+        const { check_count::<N>(W::LEN) };
+        TaskWait {
+            cases,
+            first,
+            party,
+            stage: Cell::new(Stage::Fresh),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// See [`Selection::poll`].
+    #[track_caller]
+    pub(crate) fn poll(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        chance: impl FnMut(u32) -> u32,
+    ) -> Poll<W::Won> {
+        let won = match self.stage.get() {
+            Stage::Fresh => self.first_poll(cx, chance),
+            Stage::Parked => self.next_poll(cx),
+            Stage::Over => panic!("polled after it was ready"),
+        };
+        self.result(won)
+    }
+
+    #[track_caller]
+    pub(crate) fn result(&self, won: Option<u16>) -> Poll<W::Won> {
+        match won {
+            Some(index) => Poll::Ready(self.cases.take(index.into())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// See [`Selection::give_up`].
+    #[track_caller]
+    pub(crate) fn give_up(self: Pin<&Self>) -> Option<W::Won> {
+        let won = match self.stage.replace(Stage::Over) {
+            Stage::Fresh => self.look(N, &mut |_| 0),
+            // SAFETY: parked, and over from here on.
+            Stage::Parked => unsafe {
+                look::withdraw(&self.arms()[..], &in_order::<N>(), &self.party)
+            },
+            Stage::Over => None,
+        };
+        Some(self.cases.take(won?.into()))
+    }
+
+    /// Whether it waits.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.stage.get() == Stage::Parked
+    }
+
+    /// The cases.
+    pub(crate) fn cases(&self) -> &W {
+        &self.cases
+    }
+
+    fn look(&self, first: usize, chance: &mut impl FnMut(u32) -> u32) -> Option<u16> {
+        let (arms, order) = (self.arms(), const { in_order::<N>() });
+        match look::at_once(&arms[..], &order, &mut [0; N], first, chance) {
+            Glance::Won(index, wake) => {
+                self.stage.set(Stage::Over);
+                wake.fire();
+                Some(index)
+            }
+            Glance::Idle(_) | Glance::Lost => None,
+        }
+    }
+
+    fn first_poll(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        mut chance: impl FnMut(u32) -> u32,
+    ) -> Option<u16> {
+        if coop::must_yield(cx) {
+            return None;
+        }
+        match self.look(self.first, &mut chance) {
+            Some(won) => {
+                coop::was_ready();
+                Some(won)
+            }
+            None => self.queue(cx, &mut chance),
+        }
+    }
+
+    /// The first poll of one case, which was not ready a moment ago.
+    #[track_caller]
+    pub(crate) fn queue_up(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<W::Won> {
+        debug_assert!(N == 1 && self.stage.get() == Stage::Fresh);
+        let won = self.queue_one(cx);
+        self.result(won)
+    }
+
+    /// [`TaskWait::queue`] for one case: one lock, and nothing to put in order.
+    fn queue_one(self: Pin<&Self>, cx: &mut Context<'_>) -> Option<u16> {
+        let waker = cx.waker().clone();
+        // SAFETY: nothing is linked yet.
+        let none = unsafe { self.party.set_waker(waker) };
+        debug_assert!(none.is_none(), "the first poll comes once");
+        let arms = self.arms();
+        let arm = arms[0];
+        let mut guard = arm.header_or_nil().lock();
+        if arm.header().is_some()
+            && let Some(wake) = arm.attempt(&mut guard)
+        {
+            drop(guard);
+            self.stage.set(Stage::Over);
+            wake.fire();
+            return Some(0);
+        }
+        self.stage.set(Stage::Parked);
+        // SAFETY: the guard is of this case's channel. `self` is pinned, and
+        // `withdraw` or `abandon` comes before its end: in `next_poll`,
+        // `give_up` or `drop`.
+        unsafe { arm.park(&mut guard, &self.party, 0) };
+        drop(guard);
+        coop::waits();
+        None
+    }
+
+    /// Queues up, unless a case is ready.
+    pub(crate) fn queue(
+        self: Pin<&Self>,
+        cx: &mut Context<'_>,
+        chance: &mut dyn FnMut(u32) -> u32,
+    ) -> Option<u16> {
+        let (arms, mut order) = (self.arms(), in_order::<N>());
+        // Foreign code, so between two looks and not within one.
+        look::shuffle(&mut order, self.first, chance);
+        let waker = cx.waker().clone();
+        // SAFETY: nothing is linked yet.
+        let none = unsafe { self.party.set_waker(waker) };
+        debug_assert!(none.is_none(), "the first poll comes once");
+        let mut space = [0; N];
+        let mut frozen = Frozen::lock(&arms[..], &order, &mut space);
+        if let Some(won) = frozen.look(&order) {
+            drop(frozen);
+            self.stage.set(Stage::Over);
+            return Some(won.fire());
+        }
+        self.stage.set(Stage::Parked);
+        // SAFETY: `self` is pinned, and `withdraw` or `abandon` comes before
+        // its end: in `next_poll`, `give_up` or `drop`.
+        unsafe { frozen.park(&order, &self.party) };
+        coop::waits();
+        None
+    }
+
+    fn next_poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Option<u16> {
+        let arms = self.arms();
+        let order = in_order::<N>();
+        // SAFETY: parked, and not over.
+        unsafe { poll_parked(&arms[..], &order, &mut [0; N], &self.party, cx) }
+            .inspect(|_| self.stage.set(Stage::Over))
+    }
+
+    fn arms(&self) -> [Arm<'_>; N] {
+        arms(&self.cases)
+    }
+}
+
+/// Polls what is parked: the case that has won, if one has; otherwise the task
+/// will be woken when one does. `space` is as long as `order`.
+///
+/// # Safety
+///
+/// As for [`look::withdraw`].
+pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
+    arms: &A,
+    order: &[u16],
+    space: &mut [u16],
+    party: &Party,
+    cx: &mut Context<'_>,
+) -> Option<u16> {
+    if party.is_done() {
+        // SAFETY: the caller's promise. Each lock is taken on the way.
+        return unsafe { look::withdraw(arms, order, party) };
+    }
+    party.show_stack_if_asked();
+    look::refresh(arms, order);
+    let mut fresh = None;
+    loop {
+        let frozen = Frozen::lock(arms, order, space);
+        if party.is_done() {
+            drop(frozen);
+            // SAFETY: the caller's promise.
+            return unsafe { look::withdraw(arms, order, party) };
+        }
+        // SAFETY: all locks are held.
+        if unsafe { party.will_wake(cx.waker()) } {
+            return None;
+        }
+        let Some(waker) = fresh.take() else {
+            // Cloning is foreign code: not under the locks.
+            drop(frozen);
+            fresh = Some(cx.waker().clone());
+            continue;
+        };
+        // SAFETY: all locks are held.
+        let old = unsafe { party.set_waker(waker) };
+        drop(frozen);
+        drop(old);
+        return None;
+    }
+}
+
+impl<W: WaitingList, const N: usize> Drop for TaskWait<W, N> {
+    fn drop(&mut self) {
+        if self.stage.replace(Stage::Over) == Stage::Parked {
+            // SAFETY: parked, and over from here on.
+            unsafe { look::abandon(&self.arms()[..], &in_order::<N>()) };
+        }
+    }
+}
+
+pub(crate) fn arms<W: WaitingList, const N: usize>(cases: &W) -> [Arm<'_>; N] {
+    const { check_count::<N>(W::LEN) };
+    let mut arms = [None; N];
+    cases.fill(&mut arms);
+    arms.map(|arm| arm.expect("the list fills its places"))
+}
+
+pub(crate) const fn check_count<const N: usize>(cases: usize) {
+    assert!(N == cases, "N is the number of cases");
+    assert!(N <= look::MOST, "too many cases (max 65536)");
+}
+
+pub(crate) const fn in_order<const N: usize>() -> [u16; N] {
+    let mut order = [0; N];
+    let mut place = 0;
+    while place < N {
+        order[place] = place as u16;
+        place += 1;
+    }
+    order
+}
