@@ -402,7 +402,12 @@ impl<T> Op<'_, '_, T> {
     /// Takes a permit back, unused; its slot goes to a waiting sender.
     pub(crate) fn release(&mut self) -> Wake {
         self.guard.permits -= 1;
-        let wake = self.admit();
+        // (With the close everybody who waited has left.)
+        let wake = if self.guard.closed {
+            Wake::None
+        } else {
+            self.admit()
+        };
         self.check();
         wake
     }

@@ -8,12 +8,12 @@ mod common;
 
 use std::panic::{self, AssertUnwindSafe, Location, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 
-use chan_core::observe::{self, Channel, ChannelId, Misuse, Moment, Note, Watcher};
+use chan_core::observe::{self, Channel, ChannelId, Closing, Misuse, Moment, Note, Watcher};
 use chan_core::{Builder, Chan};
-use common::{until, until_parked, watched};
+use common::{poll_box, until, until_parked, watched};
 
 /// The ticket that makes the hook park.
 const PARK: u64 = 1;
@@ -28,6 +28,8 @@ struct Hooks {
     /// Of the channel of a misuse, looked at from the hook: whether it was
     /// closed.
     seen: Mutex<Vec<(Misuse, bool)>>,
+    /// The channels of which a value was received after the close.
+    late: Mutex<Vec<ChannelId>>,
 }
 
 static HOOKS: Hooks = Hooks {
@@ -35,6 +37,7 @@ static HOOKS: Hooks = Hooks {
     sent: AtomicBool::new(false),
     panics: AtomicUsize::new(0),
     seen: Mutex::new(Vec::new()),
+    late: Mutex::new(Vec::new()),
 };
 
 /// A payload whose destructor panics.
@@ -49,6 +52,15 @@ impl Drop for Bomb {
 impl Watcher for Hooks {
     fn note(&self, _: Moment) -> Option<Note> {
         None
+    }
+
+    fn closed(&self, closing: &Closing) -> Option<Note> {
+        Some(Arc::new(closing.channel))
+    }
+
+    fn received_after_close(&self, close: &Note) {
+        let id = close.downcast_ref().expect("our note");
+        self.late.lock().unwrap().push(*id);
     }
 
     fn misuse(&self, misuse: Misuse, _: &'static Location<'static>, id: ChannelId) {
@@ -142,4 +154,35 @@ fn a_hook_may_look_at_the_channel_that_calls_it() {
         *HOOKS.seen.lock().unwrap(),
         [(Misuse::DoubleClose, true), sends, sends]
     );
+}
+
+#[test]
+fn what_is_received_after_a_close_is_told_and_nothing_else() {
+    watch();
+    let late = |of: &Channel| {
+        let late = HOOKS.late.lock().unwrap();
+        late.iter().filter(|id| **id == of.id()).count()
+    };
+    for capacity in [2, 20] {
+        let name = format!("late {capacity}");
+        let chan = Builder::new().name(name.clone()).capacity(capacity).chan();
+        let channel = watched(&name);
+        let unused = chan.reserve();
+        let spent = chan.reserve().into_owned();
+        for n in 0..capacity - 2 {
+            chan.send(n);
+        }
+        let mut asks = Box::pin(chan.reserve_async());
+        assert!(poll_box(&mut asks).is_pending());
+        drop(chan.reserve_async());
+        chan.close();
+        drop(asks);
+        drop(unused);
+        assert!(spent.send(0).is_err());
+        assert_eq!(late(&channel), 0, "nothing was received");
+        assert_eq!(chan.drain().count(), capacity - 2);
+        assert_eq!(late(&channel), capacity - 2);
+        assert_eq!(chan.recv(), None);
+        assert_eq!(late(&channel), capacity - 2);
+    }
 }
