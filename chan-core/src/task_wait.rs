@@ -230,6 +230,9 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
         let frozen = Frozen::lock(arms, order, space);
         if party.is_done() {
             drop(frozen);
+            // Foreign code: if it panics the wait goes on, and its end is still
+            // to be seen to.
+            drop(fresh);
             // SAFETY: the caller's promise.
             return unsafe { look::withdraw(arms, order, party) };
         }

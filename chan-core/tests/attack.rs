@@ -16,9 +16,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use chan_core::observe::{self, Channel};
+use chan_core::select::CaseSet;
 use chan_core::{Builder, Chan, Receiver, bounded};
 use common::hooked::{ON_CLONE, ON_DROP, hooked, on};
-use common::{Counting, Ledger, block_on, poll_box, until, until_parked, watched};
+use common::{Counting, Item, Ledger, block_on, poll_box, until, until_parked, watched};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -178,6 +179,49 @@ fn a_waker_that_panics_while_it_is_cloned() {
     assert!(caught(|| poll_with(&mut future, &waker)));
     assert!(chan.try_send(2).is_ok());
     assert_eq!(poll_box(&mut future), Poll::Ready(Some(2)));
+}
+
+/// The second poll brings a new waker. While that is cloned a value is handed
+/// over, so the clone is of no use, and panics as it goes.
+#[test]
+fn a_waker_that_panics_as_it_is_not_needed_any_more() {
+    let hand_over_then_panic = |chan: &Chan<Item>, item| {
+        let sender = chan.clone();
+        on(&ON_CLONE, move || assert!(sender.try_send(item).is_ok()));
+        on(&ON_DROP, || panic!("a drop"));
+    };
+    let ledger = Ledger::new(4);
+    for polled_again in [false, true] {
+        let chan = Chan::new(0);
+        let mut future = Box::pin(chan.recv_async());
+        let mut set = CaseSet::new();
+        set.recv(&chan, |item| item.map(Item::receive));
+        assert!(poll_box(&mut future).is_pending());
+        let id = usize::from(polled_again);
+        hand_over_then_panic(&chan, ledger.item(id));
+        assert!(caught(|| poll_with(&mut future, &hooked())));
+        if polled_again {
+            let Poll::Ready(Some(item)) = poll_box(&mut future) else {
+                panic!("it was handed over")
+            };
+            assert_eq!(item.receive(), id);
+        }
+        drop(future);
+        let back = chan.try_recv().ok().flatten().map(Item::receive);
+        assert_eq!(back, (!polled_again).then_some(id));
+
+        let mut poll_set = |waker: &Waker| set.poll(&mut Context::from_waker(waker), |_| 0, false);
+        assert!(poll_set(Waker::noop()).is_pending());
+        hand_over_then_panic(&chan, ledger.item(2 + id));
+        assert!(caught(|| poll_set(&hooked())));
+        if polled_again {
+            assert_eq!(poll_set(Waker::noop()), Poll::Ready(Some(2 + id)));
+        }
+        drop(set);
+        let back = chan.try_recv().ok().flatten().map(Item::receive);
+        assert_eq!(back, (!polled_again).then_some(2 + id));
+    }
+    ledger.check_all_received();
 }
 
 /// A panic whose payload panics as well, with one that does so again.
