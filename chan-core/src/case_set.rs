@@ -573,8 +573,10 @@ impl<'a, R> CaseSet<'a, R> {
         let mut frozen = Frozen::lock(&self.cases, &self.order, &mut self.space);
         if let Some(won) = frozen.look(&self.order) {
             drop(frozen);
+            // Both are foreign code; whoever waits comes first.
+            let won = won.fire();
             self.forget_waker();
-            return Some(won.fire());
+            return Some(won);
         }
         // SAFETY: D1, and `waiting` says that they have parked.
         unsafe { frozen.park(&self.order, &self.party) };

@@ -224,6 +224,33 @@ fn a_waker_that_panics_as_it_is_not_needed_any_more() {
     ledger.check_all_received();
 }
 
+/// A select whose waker is of no use, because a sender came meanwhile, and
+/// panics as it goes: the sender is woken all the same.
+#[test]
+fn a_waker_that_panics_as_it_goes_strands_nobody() {
+    let name = "panics as it goes";
+    let chan = Builder::new().name(name).chan();
+    let channel = watched(name);
+    let mut set = CaseSet::new();
+    set.recv(&chan, |value: Option<u8>| value);
+    let (handle, sender) = (Mutex::new(None), chan.clone());
+    let handle = Arc::new(handle);
+    on(&ON_CLONE, {
+        let handle = handle.clone();
+        move || {
+            *handle.lock().unwrap() = Some(thread::spawn(move || sender.send(7)));
+            until_parked(&channel, 1);
+        }
+    });
+    on(&ON_DROP, || panic!("a drop"));
+    let waker = hooked();
+    let polled = caught(|| set.poll(&mut Context::from_waker(&waker), |_| 0, false));
+    assert!(polled, "its clone has panicked");
+    let sender = handle.lock().unwrap().take().expect("it was cloned");
+    until(|| sender.is_finished());
+    sender.join().unwrap();
+}
+
 /// A panic whose payload panics as well, with one that does so again.
 struct Bomb {
     left: usize,
