@@ -418,6 +418,10 @@ impl<'a, R> CaseSet<'a, R> {
     ) -> Poll<R> {
         let won = if self.waiting {
             self.next_poll(cx)
+        } else if let Some(nothing) = &self.nothing {
+            // No case came since: the wait goes on, the same as before.
+            nothing.as_ref().list(cx);
+            None
         } else {
             self.first_poll(cx, chance, has_deadline)
         };
@@ -543,6 +547,7 @@ impl<'a, R> CaseSet<'a, R> {
         index
     }
 
+    #[track_caller]
     fn first_poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -558,8 +563,8 @@ impl<'a, R> CaseSet<'a, R> {
         }
         if self.order.is_empty() {
             let site = std::panic::Location::caller();
-            let nothing = Box::pin(Nothing::new(site));
-            self.nothing.insert(nothing).as_ref().list();
+            let nothing = Box::pin(Nothing::new(site, has_deadline));
+            self.nothing.insert(nothing).as_ref().list(cx);
             return None;
         }
         self.stale = true;

@@ -282,16 +282,17 @@ impl SelectNothing {
         reason = "the place that makes it is part of it"
     )]
     pub fn new() -> Self {
-        SelectNothing(crate::nil::Nothing::new(std::panic::Location::caller()))
+        let site = std::panic::Location::caller();
+        SelectNothing(crate::nil::Nothing::new(site, false))
     }
 }
 
 impl Future for SelectNothing {
     type Output = std::convert::Infallible;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: the only field is pinned with the future.
-        unsafe { self.as_ref().map_unchecked(|this| &this.0) }.list();
+        unsafe { self.as_ref().map_unchecked(|this| &this.0) }.list(cx);
         Poll::Pending
     }
 }

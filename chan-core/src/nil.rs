@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
+use std::task::Context;
 use std::time::Instant;
 
 use crate::birth::{Birth, Manners};
@@ -102,28 +103,44 @@ pub(crate) struct Nothing {
 unsafe impl Send for Nothing {}
 
 impl Nothing {
-    pub(crate) fn new(site: &'static Location<'static>) -> Self {
+    /// Whether it gives up in time is for watchers to know.
+    pub(crate) fn new(site: &'static Location<'static>, has_deadline: bool) -> Self {
         Nothing {
-            party: Party::task(0, true, false),
+            party: Party::task(0, true, has_deadline),
             waiter: OnceCell::new(),
             site,
             _pinned: PhantomPinned,
         }
     }
 
-    /// Queues it, the first time.
-    pub(crate) fn list(self: Pin<&Self>) {
+    /// Queues it, the first time, with the waker of the task: nobody uses that
+    /// to end the wait, but it says whose wait it is.
+    pub(crate) fn list(self: Pin<&Self>, cx: &mut Context<'_>) {
         let this = self.get_ref();
-        if this.waiter.get().is_some() {
+        this.party.show_stack_if_asked();
+        let is_known = {
+            let _guard = header().lock();
+            // SAFETY: the lock that guards the waker is held.
+            unsafe { this.party.will_wake(cx.waker()) }
+        };
+        if is_known {
             return;
         }
-        let waiter = this.waiter.get_or_init(|| {
-            let party = NonNull::from(&this.party);
-            Waiter::new(party, None, Direction::Recv, 0, this.site)
-        });
-        this.party.stamp();
-        // SAFETY: pinned, and withdrawn by `drop`.
-        unsafe { header().lock().park(NonNull::from(waiter)) };
+        // Cloning and dropping are foreign code: not under the lock.
+        let waker = cx.waker().clone();
+        let mut guard = header().lock();
+        // SAFETY: the lock is held.
+        let old = unsafe { this.party.set_waker(waker) };
+        if this.waiter.get().is_none() {
+            let waiter = this.waiter.get_or_init(|| {
+                let party = NonNull::from(&this.party);
+                Waiter::new(party, None, Direction::Recv, 0, this.site)
+            });
+            // SAFETY: pinned, and withdrawn by `drop`.
+            unsafe { guard.park(NonNull::from(waiter)) };
+        }
+        drop(guard);
+        drop(old);
     }
 }
 

@@ -2,12 +2,13 @@
 #![cfg(not(loom))]
 
 use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use chan_core::{Chan, Receiver, bounded, never};
-use chan_select::{select, select_async};
+use chan_core::{Chan, Receiver, bounded, never, observe};
+use chan_select::{Select, select, select_async};
 use tokio::runtime::{self, Runtime};
 
 fn one_thread() -> Runtime {
@@ -203,4 +204,44 @@ async fn consume(ends: [&Receiver<usize>; 4]) -> usize {
         }
     }
     received
+}
+
+#[test]
+fn an_empty_select_is_one_wait_with_the_waker_of_its_last_poll() {
+    struct Quiet;
+    impl std::task::Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+    fn check<F: Future>(nothing: F, line: u32) {
+        let mut nothing = Box::pin(nothing);
+        let mine = |wait: &observe::Wait| {
+            let lines = line..line + 5;
+            wait.site.file() == file!() && lines.contains(&wait.site.line())
+        };
+        let of_tasks = [Arc::new(Quiet), Arc::new(Quiet)];
+        let mut seen = Vec::new();
+        for of_task in &of_tasks {
+            let waker = Waker::from(Arc::clone(of_task));
+            for _ in 0..2 {
+                let polled = nothing.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(polled.is_pending());
+                let wait = observe::nil_waits().into_iter().find(mine).unwrap();
+                assert_eq!(wait.waker_data, waker.data() as usize);
+                seen.push(wait.id);
+            }
+            assert_eq!(Arc::strong_count(of_task), 3, "ours, the poll's, its own");
+        }
+        assert_eq!(Arc::strong_count(&of_tasks[0]), 1, "it keeps one waker");
+        assert!(seen.iter().all(|wait| *wait == seen[0]), "{seen:?}");
+    }
+    let line = line!();
+    check(
+        async {
+            select_async! {}
+        },
+        line,
+    );
+    let mut select = Select::<()>::new();
+    let line = line!();
+    check(async { select.select_async().await }, line);
 }
