@@ -28,7 +28,7 @@ use proc_macro::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, Tok
 /// there a grace after its end; see the module `leakwatch::test`.
 ///
 /// In the parentheses stand methods of `leakwatch::test::Config` as
-/// `name = argument`.
+/// `name = argument`, or as `name` alone.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand(arguments, item).unwrap_or_else(|error| error.into_compile_error())
@@ -198,22 +198,29 @@ fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream, Erro
     Ok(out.into_iter().collect())
 }
 
-/// `name = argument, …` as methods.
+/// `name = argument, name, …` as methods.
 fn methods(arguments: TokenStream) -> Result<Vec<(Ident, TokenStream)>, Error> {
     let mut methods = Vec::new();
     let mut tokens = arguments.into_iter();
     while let Some(token) = tokens.next() {
         let span = token.span();
-        let wrong = Error(span, "expected `name = argument`, a method of `Config`");
+        let wrong = Error(
+            span,
+            "expected `name = argument` or `name`, a method of `Config`",
+        );
         let TokenTree::Ident(name) = token else {
             return Err(wrong);
         };
-        match tokens.next() {
-            Some(TokenTree::Punct(punct)) if punct.as_char() == '=' => {}
-            _ => return Err(wrong),
-        }
         let is_comma =
             |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+        match tokens.next() {
+            Some(TokenTree::Punct(punct)) if punct.as_char() == '=' => {}
+            Some(comma) if !is_comma(&comma) => return Err(wrong),
+            _ => {
+                methods.push((name, TokenStream::new()));
+                continue;
+            }
+        }
         let argument = tokens.by_ref().take_while(|token| !is_comma(token));
         methods.push((name, argument.collect()));
     }

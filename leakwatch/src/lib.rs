@@ -39,17 +39,26 @@
 //! [`spawn!`], [`task!`], [`local`] and [`Shared`]. All others (in a static, in
 //! a plain thread) count as able: the proof is missed, never wrong. Waits with
 //! a deadline are never judged.
+//!
+//! Where everybody sleeps no handle matters, for nobody runs who could use it:
+//! [`Proven::ClosedWorld`](report::Proven::ClosedWorld), of the whole process
+//! ([`on_deadlock`]) or of a test that is a world of its own
+//! ([`test`](mod@test#closed-worlds)).
 
 #![forbid(unsafe_code)]
 
+mod closed;
+mod deadlock;
 mod events;
 mod evidence;
 pub mod export;
 mod held;
 mod history;
+mod kernel;
 mod ledger;
 mod life;
 mod options;
+mod places;
 mod proofs;
 mod registry;
 pub mod report;
@@ -65,6 +74,7 @@ pub mod test;
 
 use std::fmt;
 
+pub use deadlock::on_deadlock;
 pub use held::{At, Capture, Handle, Held, HeldIter, InTask, OnThread, Own, Residence, local};
 pub use leakwatch_macros::test;
 pub use options::{Allow, Limits, Options};

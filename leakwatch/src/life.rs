@@ -90,6 +90,11 @@ impl Life {
         self.finished.store(true, Ordering::SeqCst);
     }
 
+    /// It has given its result, or is being dropped.
+    pub(crate) fn is_over(&self) -> bool {
+        self.finished.load(Ordering::SeqCst) || self.ended.load(Ordering::SeqCst)
+    }
+
     /// It was dropped before it gave its result.
     pub(crate) fn was_dropped(&self) -> bool {
         self.ended.load(Ordering::SeqCst) && !self.finished.load(Ordering::SeqCst)

@@ -128,6 +128,20 @@ impl Registry {
             .collect()
     }
 
+    /// Those of a scope, or all.
+    pub(crate) fn lives_of(&self, scope: Option<ScopeId>) -> Vec<(TaskId, Arc<Life>)> {
+        let all = self.tasks.iter();
+        all.filter(|task| scope.is_none_or(|scope| task.scope == scope))
+            .filter_map(|task| Some((*task.key(), task.life.clone()?)))
+            .collect()
+    }
+
+    /// Whether a task has not come to its end.
+    pub(crate) fn is_going(&self, task: TaskId) -> bool {
+        let over = |record: TaskRecord| record.life.is_some_and(|life| life.is_over());
+        self.task(task).is_some_and(|record| !over(record))
+    }
+
     // ---- Stacks on request. ----
 
     /// Whether tasks of a scope have not ended.

@@ -175,6 +175,9 @@ pub enum Proven {
     /// Only others could wake it that are stuck themselves, and wait for each
     /// other: [`Report::sets`] has them all.
     DeadSet,
+    /// Everybody sleeps who could do anything, in a process or in a closed
+    /// world of a test, and nothing is set to wake one.
+    ClosedWorld,
 }
 
 /// Something that was done to a channel, and should not have been.
@@ -207,6 +210,8 @@ impl fmt::Display for Evidence {
             Evidence::Proven(Proven::Never) => "Proven::Never",
             Evidence::Proven(Proven::Orphaned) => "Proven::Orphaned",
             Evidence::Proven(Proven::DeadSet) => "Proven::DeadSet",
+            Evidence::Proven(Proven::ClosedWorld) => "Proven::ClosedWorld",
+            Evidence::DeadWait(Proven::ClosedWorld) => "DeadWait (closed world)",
             Evidence::DeadWait(Proven::DeadSet) => "DeadWait (dead set)",
             Evidence::DeadWait(Proven::Never) => "DeadWait (never)",
             Evidence::DeadWait(Proven::Orphaned) => "DeadWait (orphaned)",

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, WaitState, Who};
 
+use crate::closed::World;
 use crate::events;
 use crate::evidence::{self, Judgement, Verdict};
 use crate::history::{self, History, history};
@@ -52,10 +53,23 @@ struct Judged {
 
 /// Makes a report.
 pub(crate) fn survey(about: &About<'_>) -> Report {
+    survey_in(about, None).report
+}
+
+/// A report, and whether the world that was asked about is closed.
+pub(crate) struct Surveyed {
+    pub(crate) report: Report,
+    pub(crate) is_closed: bool,
+}
+
+/// Makes a report that also says what is known of a world if that is closed.
+pub(crate) fn survey_in(about: &About<'_>, world: Option<World<'_>>) -> Surveyed {
     let now = Instant::now();
     let guarded_by = sentinel::plant();
+    let calm = world.as_ref().and_then(World::calm);
     let mut look = Look::around();
     let mut judgement = evidence::judge(&look);
+    let is_closed = calm.is_some_and(|calm| calm.judge(&look, guarded_by, &mut judgement));
     let alarms = reconcile(&look, &mut judgement);
     let Judgement {
         verdicts: proofs,
@@ -80,7 +94,7 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
     let mut findings = writer.findings;
     // Stable: among equals the longest parked stays first.
     findings.sort_by_key(|finding| finding.evidence);
-    Report {
+    let report = Report {
         schema: SCHEMA,
         taken: SystemTime::now(),
         pid: process::id(),
@@ -96,7 +110,8 @@ pub(crate) fn survey(about: &About<'_>) -> Report {
             .as_ref()
             .map(|it| it.suspicions)
             .unwrap_or_default(),
-    }
+    };
+    Surveyed { report, is_closed }
 }
 
 /// The longest parked first; a report of the same state reads the same. They

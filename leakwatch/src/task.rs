@@ -13,6 +13,7 @@ use chan_core::observe::{self, ScopeId, TaskId};
 
 use crate::ledger::{Account, Owner, ledger};
 use crate::life::{Life, Polling};
+use crate::places::{self, Place, Stay};
 use crate::registry::{TaskRecord, registry};
 
 /// Introduces a thread or a future to leakwatch. Reports then show its name,
@@ -86,6 +87,8 @@ impl Task {
         let id = registry().introduce(self.record(None));
         Entered {
             id,
+            // Only who looks at a closed world asks where threads are.
+            _stay: (scope != ScopeId(0)).then(|| places::enter(Place::In(scope))),
             outer: observe::set_current_task(id),
             outer_scope: observe::set_current_scope(scope),
             here: PhantomData,
@@ -147,6 +150,7 @@ pub struct Entered {
     id: TaskId,
     outer: TaskId,
     outer_scope: ScopeId,
+    _stay: Option<Stay>,
     /// It must be dropped on the thread that entered.
     here: PhantomData<*const ()>,
 }

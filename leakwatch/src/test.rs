@@ -55,6 +55,55 @@
 //! blocks such a runtime's thread cannot be failed from outside: there the
 //! report is printed and the process ends with code 101.
 //!
+//! # Closed worlds
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! #[leakwatch::test(closed_world)]
+//! fn each_waits_for_the_other() {
+//!     let both = Arc::new((chan_core::Chan::<u8>::new(0), chan_core::Chan::<u8>::new(0)));
+//!     let theirs = Arc::clone(&both);
+//!     std::thread::spawn(move || { theirs.0.recv(); theirs.1.send(1) });
+//!     both.1.recv(); // fails the test at once: Proven::ClosedWorld
+//! }
+//! ```
+//!
+//! Who has a handle behind an `Arc`, or in plain threads and tasks, cannot be
+//! counted. But a test is mostly a world of its own, and if everybody in it
+//! sleeps, nobody can come. [`Config::closed_world`] says that it is one. Then
+//! leakwatch asks the kernel whether all threads of the process sleep until
+//! others wake them, plain ones and those of runtimes included. If they do, and
+//! somebody is parked on a channel of the test, that is a proof: the body, or
+//! those it has left, are stuck, and the test fails at once.
+//!
+//! Excused from sleeping for good are those who are *outside*: the main thread,
+//! which is the harness's; the threads of other tests of this crate; those that
+//! say so ([`outside`]). They must only be at rest at that moment. **You promise**
+//! that they leave the test alone while it waits: that they use no handle of its
+//! channels, wake nothing else that its threads wait for, and drop none of its
+//! tasks. Of this, the following is checked, and where it is not kept nothing is
+//! proven: nobody outside waits on the test's channels; nobody in it waits on
+//! others'; nobody of whom it is not known where he belongs waits on a channel
+//! that is not the test's; no handle was [let out](let_out) that could end one of
+//! the waits. A thread that says nothing of itself, plain, of a pool or of a
+//! runtime, is not outside, so nothing is proven as long as it runs, naps, or
+//! waits for a socket, a pipe or a clock, be it there for the test or not. Tests
+//! that run beside it and do not use this crate are the same, so it may take
+//! until they are over; a process for each test (nextest) knows no others.
+//!
+//! Nothing is proven while a timer is set, a deadline is to come, or a future of
+//! a runtime waits for time: time is real. (A clock of the test's own, which
+//! jumps when everybody sleeps, would have to be the clock of everything in it.
+//! Ours can be only that of our timers, and `Instant::now()`, sleeps, and the
+//! timers of a runtime would tell another time. So there is none.)
+//!
+//! Where the kernel does not tell, which is everywhere but on Linux, nothing is
+//! proven in this way. A runtime that listens for sockets waits for them, so its
+//! tests are not proven either. In both cases a body is failed when it has waited
+//! for [`Config::stuck_after`].
+//!
+//! [`World`] is the same for programs that are no tests.
+//!
 //! # By hand
 //!
 //! [`guard()`] checks the rest of the block it stands in, at its end; it cannot
@@ -77,14 +126,17 @@ use parking_lot::{Condvar, Mutex};
 use crate::events;
 use crate::export::text;
 use crate::options::{Allow, Options};
+use crate::places::{self, Place, Stay};
 use crate::registry::registry;
 use crate::report::Report;
 use crate::survey::{About, survey};
 use crate::task::Task;
 
 mod stuck;
+mod world;
 
-use stuck::Watch;
+use stuck::{Stuck, Watch};
+pub use world::{Inside, Outside, World, let_out, outside};
 
 /// How a test is checked.
 #[derive(Clone, Debug)]
@@ -93,6 +145,7 @@ pub struct Config {
     grace: Duration,
     stuck_after: Duration,
     allowed: Vec<Allow>,
+    closed_world: bool,
 }
 
 impl Default for Config {
@@ -123,7 +176,28 @@ impl Config {
             grace: Duration::from_secs(2),
             stuck_after: Duration::from_secs(10),
             allowed: Vec::new(),
+            closed_world: false,
         }
+    }
+
+    /// Nothing outside acts on the test ([closed worlds](self#closed-worlds)):
+    /// when everybody in it sleeps, that is a proof.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// # if !cfg!(all(target_os = "linux", target_arch = "x86_64")) { panic!("not told") }
+    /// leakwatch::test::Config::new().closed_world().run(|| {
+    ///     let chan = chan_core::Chan::<u8>::new(0);
+    ///     let sender = chan.clone(); // nobody knows who has it
+    ///     let waiter = std::thread::spawn(move || chan.recv());
+    ///     waiter.join().unwrap(); // the body does not even wait on a channel
+    ///     sender.send(1);
+    /// });
+    /// ```
+    pub fn closed_world(mut self) -> Config {
+        self.closed_world = true;
+        self
     }
 
     /// How long those who are left may take to end. A test waits no longer than
@@ -176,6 +250,7 @@ impl Config {
             config: self,
             outer: observe::set_current_scope(scope),
             scope,
+            _stay: places::enter(Place::In(scope)),
             here: PhantomData,
         }
     }
@@ -188,6 +263,7 @@ impl Config {
     /// With the body's panic, or with the report.
     pub fn run<R: Send + 'static>(self, body: impl FnOnce() -> R + Send + 'static) -> R {
         let _ = events::install(Options::default());
+        let _outside = outside();
         let scope = fresh_scope();
         let name = thread::current().name().unwrap_or("test").to_owned();
         let (over, is_over) = mpsc::channel();
@@ -208,8 +284,8 @@ impl Config {
             match is_over.recv_timeout(stuck::LOOK_EVERY) {
                 Ok(result) => break result,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(why) = watch.is_stuck(self.stuck_after) {
-                        panic!("{}", self.stuck(scope, task, &why));
+                    if let Some(stuck) = watch.is_stuck(&self) {
+                        panic!("{}", self.message(scope, task, stuck));
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => unreachable!("it sends before it ends"),
@@ -273,14 +349,18 @@ impl Config {
     }
 
     /// The message of a test whose body is stuck.
-    fn stuck(&self, scope: ScopeId, task: observe::TaskId, why: &str) -> String {
-        let report = survey(&About::Scope {
-            scope,
-            task: Some(task),
-            ended: false,
-            allowed: &self.allowed,
-            stacks: true,
-        });
+    fn message(&self, scope: ScopeId, task: observe::TaskId, stuck: Stuck) -> String {
+        let Stuck { why, report } = stuck;
+        let look = || {
+            survey(&About::Scope {
+                scope,
+                task: Some(task),
+                ended: false,
+                allowed: &self.allowed,
+                stacks: true,
+            })
+        };
+        let report = report.unwrap_or_else(look);
         format!(
             "the body of this test is stuck: {why}\n\n{}",
             text::to_string(&report)
@@ -305,15 +385,23 @@ impl Config {
             if self.nothing_is_left(scope) && sees_the_sentinel() {
                 return None;
             }
-            if over {
-                let report = self.leftovers(scope);
-                if report.findings.is_empty() {
-                    return None;
+            let deadlock = || match self.closed_world {
+                true => world::deadlock(scope, None, &self.allowed),
+                false => None,
+            };
+            let report = match over {
+                true => Some(self.leftovers(scope)),
+                false => deadlock(),
+            };
+            match report {
+                Some(report) if !report.findings.is_empty() => {
+                    return Some(format!(
+                        "this test has left somebody behind\n\n{}",
+                        text::to_string(&report)
+                    ));
                 }
-                return Some(format!(
-                    "this test has left somebody behind\n\n{}",
-                    text::to_string(&report)
-                ));
+                _ if over => return None,
+                _ => {}
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
@@ -366,6 +454,7 @@ pub struct Guard {
     config: Config,
     scope: ScopeId,
     outer: ScopeId,
+    _stay: Stay,
     /// It must be dropped on the thread that made it.
     here: PhantomData<*const ()>,
 }
@@ -478,14 +567,15 @@ impl Kept {
     }
 
     fn keep(&self, config: &Config, scope: ScopeId, task: observe::TaskId) {
+        let _outside = outside();
         let mut watch = Watch::new(scope, task);
         let verdict = loop {
             match self.stage_after(stuck::LOOK_EVERY) {
                 Stage::Gone => return,
                 Stage::Over => break config.left_behind(scope),
                 Stage::Running => {
-                    if let Some(why) = watch.is_stuck(config.stuck_after) {
-                        break Some(config.stuck(scope, task, &why));
+                    if let Some(stuck) = watch.is_stuck(config) {
+                        break Some(config.message(scope, task, stuck));
                     }
                 }
             }

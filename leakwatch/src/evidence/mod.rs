@@ -210,6 +210,7 @@ fn reason(
             };
             format!("{}, only with {some}, who {stuck}", channels())
         }
+        Proven::ClosedWorld => unreachable!("that is said elsewhere"),
     };
     format!("{what}: {why}")
 }

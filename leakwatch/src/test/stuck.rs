@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use chan_core::observe::{ChannelId, ScopeId, TaskId, WaitId};
 
 use crate::evidence::{self, Verdict};
-use crate::report::Evidence;
+use crate::report::{Evidence, Report};
 use crate::snapshot::{Look, Party};
+use crate::test::Config;
+use crate::test::world::deadlock;
 
 /// How often the body is looked at.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -27,6 +29,13 @@ struct Picture {
     moved: u64,
 }
 
+/// A body that is stuck.
+pub(super) struct Stuck {
+    pub(super) why: String,
+    /// The look that has shown it, if there is no better one to be had.
+    pub(super) report: Option<Report>,
+}
+
 impl Watch {
     pub(super) fn new(scope: ScopeId, task: TaskId) -> Watch {
         Watch {
@@ -38,7 +47,20 @@ impl Watch {
     }
 
     /// Looks: why it is stuck, if it is.
-    pub(super) fn is_stuck(&mut self, patience: Duration) -> Option<String> {
+    pub(super) fn is_stuck(&mut self, config: &Config) -> Option<Stuck> {
+        if config.closed_world
+            && let Some(report) = deadlock(self.scope, Some(self.task), &config.allowed)
+        {
+            let why = "everybody in its closed world sleeps (Proven::ClosedWorld)".to_owned();
+            let report = Some(report);
+            return Some(Stuck { why, report });
+        }
+        let why = self.waits_in_vain(config.stuck_after)?;
+        Some(Stuck { why, report: None })
+    }
+
+    /// The same by what the body itself waits for.
+    fn waits_in_vain(&mut self, patience: Duration) -> Option<String> {
         let look = Look::around();
         let body: Vec<&Party> = look
             .parties
