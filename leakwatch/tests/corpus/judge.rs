@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use leakwatch::report::{Direction, Evidence, ParkedTask, Subject};
+use leakwatch::test::World;
 
 use crate::cases::{Case, Flavour, Rung};
 use crate::run::{Census, Me, Run, Setting, Truth};
@@ -54,7 +55,10 @@ pub(crate) struct Outcome {
 pub(crate) fn play(case: &Case, stage: fn(&Me), setting: Setting) -> Outcome {
     let runtime = Runtime::of(setting.flavour);
     let run = Run::new(setting, runtime.handle());
-    stage(&Me::stage(run.clone()));
+    {
+        let _inside = run.world.as_ref().map(World::enter);
+        stage(&Me::stage(run.clone()));
+    }
     let mut judge = Judge {
         case,
         run: &run,
@@ -146,7 +150,7 @@ impl Judge<'_> {
         }
         let (looks, since) = self.stuck.get_or_insert_with(|| (0, Instant::now()));
         *looks += 1;
-        let (enough, long) = match self.case.is_short(setting.flavour) {
+        let (enough, long) = match self.case.is_short(setting) {
             true => SHORT,
             false => MISSED,
         };
@@ -271,7 +275,10 @@ impl Judge<'_> {
 
     /// Asks the detector.
     fn look(&self) -> Seen {
-        let report = leakwatch::snapshot();
+        let report = match &self.run.world {
+            Some(world) => world.report(),
+            None => leakwatch::snapshot(),
+        };
         let mut seen = Seen::default();
         for alarm in &report.alarms {
             seen.alarms.push(format!("alarm: {alarm:?}"));

@@ -25,6 +25,7 @@ mod table;
 mod words;
 
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio, exit};
 use std::sync::Mutex;
@@ -82,6 +83,9 @@ fn main() -> ExitCode {
             "short: {} ({:?}): {}",
             short.case, short.flavours, short.why
         );
+    }
+    if !can_be_closed() {
+        println!("no closed worlds: this kernel does not tell who sleeps");
     }
     for (name, needs) in LATER {
         println!("later: {name}, which needs {needs}");
@@ -157,29 +161,42 @@ fn play(case: &Case) -> Vec<Row> {
         _ => 0,
     };
     let mut rows = Vec::new();
-    for &form in case.forms {
-        for &flavour in case.flavours {
-            let mut play = |fixed, forced| {
-                let setting = Setting {
-                    form,
-                    flavour,
-                    forced,
-                    fixed,
-                    closed: false,
+    // Who is stuck in a closed world is known to belong there. Of those who are
+    // left by the others nobody knows, and a world beside them counts as open.
+    let worlds = [true, false]
+        .into_iter()
+        .filter(|closed| !closed || can_be_closed());
+    for closed in worlds {
+        for &form in case.forms {
+            for &flavour in case.flavours {
+                let mut play = |fixed, forced| {
+                    let setting = Setting {
+                        form,
+                        flavour,
+                        forced,
+                        fixed,
+                        closed,
+                    };
+                    let outcome = judge::play(case, stage, setting);
+                    rows.push(Row::new(case, setting, &outcome));
                 };
-                let outcome = judge::play(case, stage, setting);
-                rows.push(Row::new(case, setting, &outcome));
-            };
-            play(false, true);
-            if case.twin {
-                play(true, true);
-            }
-            if form != Form::Arc {
-                (0..natural).for_each(|_| play(false, false));
+                play(false, true);
+                if case.twin {
+                    play(true, true);
+                }
+                if closed || form != Form::Arc {
+                    (0..natural).for_each(|_| play(false, false));
+                }
             }
         }
     }
     rows
+}
+
+/// Whether the kernel tells who sleeps.
+fn can_be_closed() -> bool {
+    let known = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+    known && fs::exists("/proc/thread-self/syscall").unwrap_or(false)
 }
 
 /// What a case does.

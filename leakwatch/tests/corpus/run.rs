@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use chan_core::observe::{self, Channel, Direction, Holder};
 use chan_core::{Builder, Chan};
+use leakwatch::Handle;
+use leakwatch::test::World;
 
 use crate::cases::{Case, Flavour, Form};
 
@@ -39,6 +41,8 @@ impl Setting {
 /// One run.
 pub(crate) struct Run {
     pub(crate) setting: Setting,
+    /// Where it takes place, if nothing leaves that.
+    pub(crate) world: Option<World>,
     number: usize,
     runtime: Option<tokio::runtime::Handle>,
     books: Mutex<Books>,
@@ -84,6 +88,7 @@ impl Run {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         Arc::new(Run {
             setting,
+            world: setting.closed.then(World::new),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             runtime,
             books: Mutex::default(),
@@ -168,6 +173,14 @@ impl Me {
         capacity: usize,
     ) -> Chan<T> {
         self.chan(name, capacity)
+    }
+
+    /// Puts a handle where others than the tasks of this run can get at it. A
+    /// closed world has to be told: whoever could come is no part of it.
+    pub(crate) fn lets_out(&self, handle: &impl Handle) {
+        if self.run.world.is_some() {
+            leakwatch::test::let_out(handle);
+        }
     }
 
     /// Knows the channel by its name from now on; see [`waits`](Me::waits).

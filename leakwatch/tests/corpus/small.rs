@@ -91,6 +91,7 @@ pub(crate) fn no_leak_global(me: &Me) {
     static GLOBALS: Mutex<Vec<&Chan<u32>>> = Mutex::new(Vec::new());
     // One for each run, of which none is ever dropped.
     let global: &Chan<u32> = Box::leak(Box::new(me.chan("global", 0)));
+    me.lets_out(global);
     GLOBALS.lock().expect("no panics").push(global);
     let ends = ends!(me; {});
     go!(me, "T", ends [], |me| {

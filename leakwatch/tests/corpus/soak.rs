@@ -114,7 +114,7 @@ fn play(chance: &mut fastrand::Rng) -> Result<u64, String> {
         closed: false,
     };
     let outcome = judge::play(case, crate::stage(case.name), setting);
-    let known = outcome.missed && case.is_short(setting.flavour);
+    let known = outcome.missed && case.is_short(setting);
     if outcome.wrong.is_empty() && (known || outcome.faults.is_empty()) {
         return Ok(outcome.found.values().sum::<usize>() as u64);
     }

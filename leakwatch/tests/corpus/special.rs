@@ -59,6 +59,7 @@ pub(crate) fn forgotten(me: &Me) {
     go!(me, "T", ends [c: recv], |me| {
         recv!(me, c);
     });
+    me.lets_out(&end!(ends, c).sender());
     mem::forget(end!(ends, c).sender());
     finish(me, end!(ends, c));
 }
@@ -71,6 +72,7 @@ pub(crate) fn raw_handle(me: &Me) {
         recv!(me, c);
     });
     static GIVEN_AWAY: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    me.lets_out(&end!(ends, c).sender());
     let address = Box::into_raw(Box::new(end!(ends, c).sender())).expose_provenance();
     GIVEN_AWAY.lock().expect("no panics").push(address);
     finish(me, end!(ends, c));
@@ -81,6 +83,7 @@ pub(crate) fn static_sender(me: &Me) {
     static SENDERS: Mutex<Vec<SendChan<u32>>> = Mutex::new(Vec::new());
     let (tx, rx) = me.chan("global", 0).split();
     let ends = ends!(me; { c: RecvChan<u32> = rx });
+    me.lets_out(&tx);
     SENDERS.lock().expect("no panics").push(tx.clone());
     go!(me, "T", ends [c: held], |me| {
         recv!(me, c);
@@ -92,6 +95,7 @@ pub(crate) fn static_sender(me: &Me) {
 pub(crate) fn static_receiver(me: &Me) {
     static RECEIVERS: Mutex<Vec<RecvChan<u32>>> = Mutex::new(Vec::new());
     let (tx, rx) = me.chan("global", 0).split();
+    me.lets_out(&rx);
     RECEIVERS.lock().expect("no panics").push(rx.clone());
     let ends = ends!(me; { c: RecvChan<u32> = rx });
     go!(me, "T", ends [c: held], |me| {

@@ -35,7 +35,7 @@ impl Row {
     pub(crate) fn new(case: &Case, setting: Setting, outcome: &Outcome) -> Row {
         let wanted = setting.must_prove(case);
         let count = |census: &Census| census.values().sum::<usize>();
-        let known = wanted && case.is_short(setting.flavour) && !outcome.expected.is_empty();
+        let known = wanted && case.is_short(setting) && !outcome.expected.is_empty();
         let mut faults = outcome.faults.clone();
         if known && outcome.missed {
             faults.clear();
