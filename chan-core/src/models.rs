@@ -50,6 +50,7 @@ mod waits;
 fn model(run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(4));
+    builder.max_branches = 20_000;
     builder.check(run);
 }
 

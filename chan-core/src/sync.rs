@@ -2,12 +2,109 @@
 //! nowhere else, so that loom can stand in for all of them.
 
 #[cfg(loom)]
-pub(crate) use loom::{sync::atomic, thread};
+pub(crate) use loom::thread;
 #[cfg(not(loom))]
 pub(crate) use std::{sync::atomic, thread};
 
 #[cfg(loom)]
 use loom::cell as imp;
+
+/// Loom's atomics, in a form in which it tries all orders.
+///
+/// Loom remembers one access to an atomic, the last, and takes from it which
+/// orders may differ. A thread that loads what it stores next so hides the load
+/// of another from that store, and loom never tries the load behind the store
+/// (tokio-rs/loom#166 and #392). Here a neighbour is changed before each
+/// access, Relaxed: that orders nothing, and hides nothing. (A lock's flag does
+/// without: nobody loads it.)
+#[cfg(loom)]
+pub(crate) mod atomic {
+    use loom::sync::atomic as imp;
+    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+
+    macro_rules! atomic {
+        ($name:ident $(<$t:ident>)?, $value:ty $(, $more:tt)?) => {
+            #[derive(Debug)]
+            pub(crate) struct $name $(<$t>)? {
+                this: imp::$name $(<$t>)?,
+                neighbour: imp::AtomicBool,
+            }
+
+            #[allow(dead_code, reason = "not every kind uses all of it")]
+            impl $(<$t>)? $name $(<$t>)? {
+                #[track_caller]
+                pub(crate) fn new(value: $value) -> Self {
+                    $name {
+                        this: imp::$name::new(value),
+                        neighbour: imp::AtomicBool::new(false),
+                    }
+                }
+
+                #[track_caller]
+                fn this(&self) -> &imp::$name $(<$t>)? {
+                    self.neighbour.swap(true, Ordering::Relaxed);
+                    &self.this
+                }
+
+                #[track_caller]
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    self.this().load(order)
+                }
+
+                #[track_caller]
+                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                    self.this().store(value, order);
+                }
+
+                #[track_caller]
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    self.this().swap(value, order)
+                }
+
+                #[track_caller]
+                pub(crate) fn compare_exchange(
+                    &self,
+                    old: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    self.this().compare_exchange(old, new, success, failure)
+                }
+
+                #[track_caller]
+                pub(crate) fn compare_exchange_weak(
+                    &self,
+                    old: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    self.this().compare_exchange_weak(old, new, success, failure)
+                }
+            }
+            $(atomic!($more $name, $value);)?
+        };
+        (counts $name:ident, $value:ty) => {
+            impl $name {
+                #[track_caller]
+                pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                    self.this().fetch_add(value, order)
+                }
+
+                #[track_caller]
+                pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                    self.this().fetch_sub(value, order)
+                }
+            }
+        };
+    }
+
+    atomic!(AtomicU32, u32);
+    atomic!(AtomicU64, u64, counts);
+    atomic!(AtomicUsize, usize, counts);
+    atomic!(AtomicPtr<T>, *mut T);
+}
 
 /// A cell whose accesses loom checks: two at a time, one of them a write, end
 /// the model.
