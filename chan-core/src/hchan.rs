@@ -288,14 +288,27 @@ impl<T> Op<'_, '_, T> {
             Sent::Closed(value) => return Forced::Closed(value),
             Sent::Full(value) => value,
         };
-        if !self.guard.sendq.is_empty() {
+        if !self.guard.sendq.is_empty() || self.chan.header.sides.len() == 0 {
             return Forced::Full(value);
         }
-        let Some(oldest) = self.pop() else {
-            return Forced::Full(value);
+        Forced::Done(Some(self.displace(value)), Wake::None)
+    }
+
+    /// Takes the oldest value out of a full buffer and puts one in. It counts
+    /// as in before the other counts as out: the buffer is never empty to those
+    /// who look without the lock (R1 of `readiness`), and never has room.
+    fn displace(&mut self, value: T) -> T {
+        let sides = &self.chan.header.sides;
+        // SAFETY: L1, and there is a value; without it there is room.
+        let oldest = unsafe {
+            let (oldest, _block) = sides.head.own.with_mut(|own| self.chan.take(own));
+            sides.tail.own.with_mut(|own| self.chan.put(own, value));
+            oldest
         };
-        self.append(value);
-        Forced::Done(Some(oldest), Wake::None)
+        sides.tail.step();
+        sides.head.step();
+        self.check();
+        oldest
     }
 
     /// Receives if that can be done at once.

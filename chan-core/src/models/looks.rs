@@ -69,3 +69,36 @@ fn look_meets_room_that_comes_and_goes() {
         assert_eq!(chan.len(), 2);
     });
 }
+
+/// A value that is displaced makes room for another: the buffer is never empty
+/// meanwhile, nor has it ever room.
+#[test]
+fn look_meets_force_send() {
+    for capacity in [1, 2] {
+        model(move || {
+            let chan = Chan::<Traced>::new(capacity);
+            (0..capacity).for_each(|number| chan.send(traced(number)));
+            let other = {
+                let chan = chan.clone();
+                thread::spawn(move || {
+                    let displaced = chan.force_send(traced(9)).unwrap();
+                    assert_eq!(displaced.unwrap(), 0);
+                })
+            };
+            assert!(chan.is_full() && !chan.is_empty());
+            other.join().unwrap();
+            assert_eq!(chan.len(), capacity);
+        });
+        model(move || {
+            let chan = Chan::<Traced>::new(capacity);
+            (0..capacity).for_each(|number| chan.send(traced(number)));
+            let other = {
+                let chan = chan.clone();
+                thread::spawn(move || chan.force_send(traced(9)).unwrap().is_some())
+            };
+            assert!(chan.try_recv().is_ok(), "never empty");
+            let displaced = other.join().unwrap();
+            assert_eq!(chan.len(), if displaced { capacity - 1 } else { capacity });
+        });
+    }
+}
