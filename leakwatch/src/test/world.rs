@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
+use chan_core::after;
 use chan_core::observe::{self, ScopeId, TaskId};
 
 use super::fresh_scope;
@@ -72,6 +74,8 @@ impl World {
     #[must_use]
     pub fn new() -> World {
         let _ = events::install(Options::default());
+        // The thread of the timers belongs to nobody. It begins with the first.
+        drop(after(Duration::ZERO));
         World {
             scope: fresh_scope(),
             before: kernel::threads().unwrap_or_default(),
