@@ -3,7 +3,9 @@
 //! An [`Account`] belongs to one thread or one tracked task. Handles are
 //! entered by [`Seat`]s, which [`Held`](crate::Held) keeps beside its handle;
 //! a [`Shared`](crate::Shared) struct has a [`Node`] in which the handles that
-//! it keeps are entered. Whatever is not entered anywhere is unaccounted for.
+//! it keeps are entered; what is [enclosed](crate::Enclosed) in messages is
+//! entered for their channel. Whatever is not entered anywhere is unaccounted
+//! for.
 //!
 //! L1  An entry stands for a counted handle: it is made after the handle is
 //!     counted in and taken out before it is counted out. So at any instant a
@@ -16,7 +18,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
 
@@ -99,44 +101,69 @@ pub struct Entry {
     pub(crate) tally: Tally,
 }
 
-/// The handles of one owner.
-#[derive(Debug, Default)]
-pub(crate) struct Entries(Mutex<HashMap<Thing, Tally>>);
+/// Entries by their thing, and what tells whether they have changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries {
+    all: HashMap<Thing, Tally>,
+    version: Version,
+}
+
+/// A moment of some entries, told apart from all others of any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    of: u64,
+    changes: u64,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        /// A number by itself: Relaxed.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let of = NEXT.fetch_add(1, Ordering::Relaxed);
+        Entries {
+            all: HashMap::new(),
+            version: Version { of, changes: 0 },
+        }
+    }
+}
 
 impl Entries {
-    fn enter(&self, entry: Entry) {
-        self.0
-            .lock()
-            .entry(entry.thing)
-            .or_default()
-            .add(entry.tally);
+    fn enter(&mut self, entry: Entry) {
+        self.all.entry(entry.thing).or_default().add(entry.tally);
+        self.version.changes += 1;
     }
 
-    fn strike(&self, entry: Entry) {
-        let mut entries = self.0.lock();
-        if let Some(tally) = entries.get_mut(&entry.thing) {
+    fn strike(&mut self, entry: Entry) {
+        if let Some(tally) = self.all.get_mut(&entry.thing) {
             tally.subtract(entry.tally);
             if tally.is_empty() {
-                entries.remove(&entry.thing);
+                self.all.remove(&entry.thing);
             }
         }
+        self.version.changes += 1;
     }
 
     /// The entries as they are now.
-    pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
-        let entries = self.0.lock();
-        entries
-            .iter()
-            .map(|(thing, tally)| (*thing, *tally))
-            .collect()
+    fn read(&self) -> Listed {
+        let all = self.all.iter();
+        Listed {
+            entries: all.map(|(thing, tally)| (*thing, *tally)).collect(),
+            version: self.version,
+        }
     }
+}
+
+/// What was entered at a moment.
+pub(crate) struct Listed {
+    pub(crate) entries: Vec<(Thing, Tally)>,
+    pub(crate) version: Version,
 }
 
 /// The account of a thread or a task.
 #[derive(Debug)]
 pub(crate) struct Account {
     owner: Owner,
-    entries: Entries,
+    entries: Mutex<Entries>,
 }
 
 impl Account {
@@ -145,7 +172,7 @@ impl Account {
     }
 
     pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
-        self.entries.read()
+        self.entries.lock().read().entries
     }
 }
 
@@ -153,6 +180,8 @@ impl Account {
 pub(crate) struct Ledger {
     accounts: DashMap<Owner, Arc<Account>>,
     nodes: DashMap<NodeId, Arc<Node>>,
+    /// What is enclosed for a channel; those with something.
+    enclosed: DashMap<Thing, Entries>,
 }
 
 /// The ledger of this process.
@@ -161,6 +190,7 @@ pub(crate) fn ledger() -> &'static Ledger {
     LEDGER.get_or_init(|| Ledger {
         accounts: DashMap::new(),
         nodes: DashMap::new(),
+        enclosed: DashMap::new(),
     })
 }
 
@@ -169,7 +199,7 @@ impl Ledger {
     pub(crate) fn open(&self, owner: Owner) -> Arc<Account> {
         let account = Arc::new(Account {
             owner,
-            entries: Entries::default(),
+            entries: Mutex::default(),
         });
         self.accounts.insert(owner, Arc::clone(&account));
         account
@@ -184,6 +214,32 @@ impl Ledger {
     pub(crate) fn accounts(&self) -> Vec<Arc<Account>> {
         let all = self.accounts.iter();
         all.map(|account| Arc::clone(&account)).collect()
+    }
+
+    /// A handle was enclosed for a channel.
+    pub(crate) fn enclose(&self, carrier: Thing, entry: Entry) {
+        self.enclosed.entry(carrier).or_default().enter(entry);
+    }
+
+    /// It was opened, or dropped.
+    pub(crate) fn take_out(&self, carrier: Thing, entry: Entry) {
+        // Under the lock of its place, so that what is removed is empty.
+        self.enclosed.remove_if_mut(&carrier, |_, enclosed| {
+            enclosed.strike(entry);
+            enclosed.all.is_empty()
+        });
+    }
+
+    /// The channels for which something is enclosed, with what that is.
+    pub(crate) fn carriers(&self) -> Vec<(Thing, Listed)> {
+        let all = self.enclosed.iter();
+        all.map(|enclosed| (*enclosed.key(), enclosed.read()))
+            .collect()
+    }
+
+    /// What tells whether that which is enclosed for a channel has changed.
+    pub(crate) fn version_of(&self, carrier: Thing) -> Option<Version> {
+        Some(self.enclosed.get(&carrier)?.version)
     }
 
     /// All nodes.
@@ -214,7 +270,7 @@ pub(crate) fn of_this_thread() -> Arc<Account> {
     known.unwrap_or_else(|_| {
         Arc::new(Account {
             owner,
-            entries: Entries::default(),
+            entries: Mutex::default(),
         })
     })
 }
@@ -230,7 +286,7 @@ impl Seat {
     /// Enters a handle, unless it is nil's.
     pub(crate) fn take(account: &Arc<Account>, entry: Option<Entry>) -> Seat {
         if let Some(entry) = entry {
-            account.entries.enter(entry);
+            account.entries.lock().enter(entry);
         }
         Seat {
             account: Arc::clone(account),
@@ -246,7 +302,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take() {
-            self.account.entries.strike(entry);
+            self.account.entries.lock().strike(entry);
         }
     }
 }
@@ -256,8 +312,23 @@ impl Drop for Seat {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: NodeId,
-    clones: AtomicUsize,
-    entries: Entries,
+    /// See [`Clones`].
+    clones: AtomicU64,
+    entries: Mutex<Entries>,
+}
+
+/// The handles of a node: how many there are in the lower half, how many were
+/// ever made in the upper one. While it is the same none has come or gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clones(u64);
+
+/// One handle more.
+const MADE: u64 = 1 << 32 | 1;
+
+impl Clones {
+    pub(crate) fn alive(self) -> usize {
+        (self.0 % (1 << 32)) as usize
+    }
 }
 
 impl Node {
@@ -266,8 +337,8 @@ impl Node {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let node = Arc::new(Node {
             id: NodeId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            clones: AtomicUsize::new(1),
-            entries: Entries::default(),
+            clones: AtomicU64::new(MADE),
+            entries: Mutex::default(),
         });
         ledger().nodes.insert(node.id, Arc::clone(&node));
         node
@@ -275,31 +346,36 @@ impl Node {
 
     /// One more handle. Relaxed, as for an `Arc`: who clones has one.
     pub(crate) fn add_clone(&self) {
-        self.clones.fetch_add(1, Ordering::Relaxed);
+        self.clones.fetch_add(MADE, Ordering::Relaxed);
     }
 
     /// One less; the last one takes the node out of the ledger, before what it
     /// keeps is dropped.
     pub(crate) fn drop_clone(&self) {
-        if self.clones.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if Clones(self.clones.fetch_sub(1, Ordering::AcqRel)).alive() == 1 {
             ledger().nodes.remove(&self.id);
         }
     }
 
     /// How many handles there are. Acquire: pairs with the subtraction.
-    pub(crate) fn clones(&self) -> usize {
-        self.clones.load(Ordering::Acquire)
+    pub(crate) fn clones(&self) -> Clones {
+        Clones(self.clones.load(Ordering::Acquire))
     }
 
     pub(crate) fn enter(&self, entry: Entry) {
-        self.entries.enter(entry);
+        self.entries.lock().enter(entry);
     }
 
     pub(crate) fn strike(&self, entry: Entry) {
-        self.entries.strike(entry);
+        self.entries.lock().strike(entry);
     }
 
-    pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
-        self.entries.read()
+    pub(crate) fn read(&self) -> Listed {
+        self.entries.lock().read()
+    }
+
+    /// What tells whether its entries have changed.
+    pub(crate) fn version(&self) -> Version {
+        self.entries.lock().version
     }
 }

@@ -36,9 +36,9 @@
 //! said of who waits where none is left that could wake it, but for its own;
 //! [`Proven::DeadSet`](report::Proven::DeadSet) where others have some who are
 //! stuck themselves. Who has what is known of handles that were given to
-//! [`spawn!`], [`task!`], [`local`] and [`Shared`]. All others (in a static, in
-//! a plain thread) count as able: the proof is missed, never wrong. Waits with
-//! a deadline are never judged.
+//! [`spawn!`], [`task!`], [`local`] and [`Shared`], or are [`Enclosed`] in
+//! messages. All others (in a static, in a plain thread) count as able: the
+//! proof is missed, never wrong. Waits with a deadline are never judged.
 //!
 //! Where everybody sleeps no handle matters, for nobody runs who could use it:
 //! [`Proven::ClosedWorld`](report::Proven::ClosedWorld), of the whole process
@@ -49,6 +49,7 @@
 
 mod closed;
 mod deadlock;
+mod enclosed;
 mod events;
 mod evidence;
 pub mod export;
@@ -75,6 +76,7 @@ pub mod test;
 use std::fmt;
 
 pub use deadlock::on_deadlock;
+pub use enclosed::{Carrier, Enclosed};
 pub use held::{At, Capture, Handle, Held, HeldIter, InTask, OnThread, Own, Residence, local};
 pub use leakwatch_macros::test;
 pub use options::{Allow, Limits, Options};

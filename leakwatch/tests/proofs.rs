@@ -7,10 +7,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chan_core::{Builder, Chan, Context};
+use chan_core::{Builder, Chan, Context, SendChan};
 use chan_select::{select, select_async};
 use leakwatch::report::{Evidence, ParkedTask, Proven, Report};
-use leakwatch::{Kept, Shared, local, spawn, task};
+use leakwatch::{Carrier, Enclosed, Kept, Shared, local, spawn, task};
 
 const ORPHANED: Option<Evidence> = Some(Evidence::Proven(Proven::Orphaned));
 const DEAD_SET: Option<Evidence> = Some(Evidence::Proven(Proven::DeadSet));
@@ -297,4 +297,38 @@ fn a_chain_of_a_thousand() {
             })
     });
     drop(tokio);
+}
+
+#[test]
+fn who_waits_for_a_sender_in_a_message_is_stuck_with_those_who_could_receive_it() {
+    struct Request {
+        reply: Enclosed<SendChan<u8>>,
+    }
+    let requests = Chan::<Request>::new(1);
+    let (reply, answer) = Chan::new(0).split();
+    requests.send(Request {
+        reply: requests.enclose(reply),
+    });
+    let (inbox, nobody) = (requests.receiver(), Chan::<u8>::new(0));
+    spawn!("letter asks", [answer] move || answer.recv());
+    // It has the message within reach, and waits for something else.
+    spawn!("letter answers", [inbox, gate = nobody.receiver()] move || {
+        gate.recv();
+        let Some(Request { reply }) = inbox.recv() else { return };
+        inbox.open(reply).send(1);
+    });
+    let live = ["letter asks", "letter answers"];
+    never_proven(&live);
+    drop(requests);
+    // The gate can be opened, and then the message comes.
+    never_proven(&live);
+    drop(nobody);
+    proven_in_sets(&[("letter asks", DEAD_SET), ("letter answers", ORPHANED)]);
+}
+
+#[test]
+#[should_panic(expected = "enclosed for another channel")]
+fn a_handle_is_opened_with_its_own_channel_only() {
+    let (one, other) = (Chan::<u8>::new(0), Chan::<u8>::new(0));
+    other.open(one.enclose(other.clone()));
 }

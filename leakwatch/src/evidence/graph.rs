@@ -60,8 +60,8 @@ pub(crate) struct Graph {
     pub(crate) alive: Vec<bool>,
     /// Who has what.
     having: HashMap<Lever, Having>,
-    /// Where each node is among the holders.
-    nodes: HashMap<Thing, usize>,
+    /// Where each container is among the holders.
+    containers: HashMap<Thing, usize>,
 }
 
 /// Who has handles of one lever.
@@ -76,10 +76,10 @@ struct Having {
 
 /// Works it out. `excused` parties are not asked: they live.
 pub(crate) fn work_out(look: &Look, standing: &Standing, excused: &[bool]) -> Graph {
-    let nodes = standing.holders[standing.first_node..].iter();
-    let nodes = nodes.zip(standing.first_node..);
-    let nodes = nodes.filter_map(|(holder, place)| match holder.who {
-        HolderId::Node(thing) => Some((thing, place)),
+    let containers = standing.holders[standing.first_container..].iter();
+    let containers = containers.zip(standing.first_container..);
+    let containers = containers.filter_map(|(holder, place)| match holder.who {
+        HolderId::Container(thing) => Some((thing, place)),
         HolderId::Owner(_) => None,
     });
     let mut work = Work {
@@ -88,7 +88,7 @@ pub(crate) fn work_out(look: &Look, standing: &Standing, excused: &[bool]) -> Gr
             dead: vec![true; look.parties.len()],
             alive: vec![false; standing.holders.len()],
             having: having(standing),
-            nodes: nodes.collect(),
+            containers: containers.collect(),
         },
         waiting: HashMap::new(),
         pulled: HashSet::new(),
@@ -104,8 +104,12 @@ pub(crate) fn work_out(look: &Look, standing: &Standing, excused: &[bool]) -> Gr
         let holder = &standing.holders[place];
         let awake = match holder.who {
             HolderId::Owner(_) => !holder.sleeps,
-            // Some of its handles are nobody's.
-            HolderId::Node(thing) => holder.clones > work.graph.accounted((thing, Power::Whole)),
+            // Some of the handles that lead to it are nobody's.
+            HolderId::Container(thing) => holder.ways().is_none_or(|ways| {
+                let loose =
+                    |&power: &Power| has(&ways, power) > work.graph.accounted((thing, power));
+                POWERS.iter().any(loose)
+            }),
         };
         if awake {
             work.raise(place);
@@ -140,24 +144,24 @@ impl Graph {
         self.having.get(&lever).map_or(0, |having| having.count)
     }
 
-    /// Some of its handles are with tasks, or in a struct that tasks may have.
+    /// Some of its handles are with tasks, or where tasks may drop them.
     fn tasks_have(&self, lever: Lever, standing: &Standing) -> bool {
         let Some(having) = self.having.get(&lever) else {
             return false;
         };
-        let in_node = |&place: &usize| place >= standing.first_node;
-        having.task || having.holders.iter().any(in_node)
+        let contained = |&place: &usize| place >= standing.first_container;
+        having.task || having.holders.iter().any(contained)
     }
 
-    /// Who has handles of a lever: owners and nodes.
+    /// Who has handles of a lever: owners and containers.
     pub(crate) fn holders_of(&self, lever: Lever) -> &[usize] {
         self.having
             .get(&lever)
             .map_or(&[], |having| &having.holders)
     }
 
-    /// Adds a few of the owners who have handles of a lever, through nodes or
-    /// not, until there are `limit`.
+    /// Adds a few of the owners who have handles of a lever, through containers
+    /// or not, until there are `limit`.
     pub(crate) fn owners_of(
         &self,
         lever: Lever,
@@ -166,11 +170,16 @@ impl Graph {
         owners: &mut Vec<usize>,
     ) {
         let mut list = vec![lever];
+        // What lies in a channel may lead to that channel.
+        let mut entered = HashSet::new();
         while let Some(lever) = list.pop() {
             for &place in self.holders_of(lever) {
                 step();
                 match standing.holders[place].who {
-                    HolderId::Node(thing) => list.push((thing, Power::Whole)),
+                    HolderId::Container(thing) if entered.insert(place) => {
+                        list.extend(leading_to(thing));
+                    }
+                    HolderId::Container(_) => {}
                     HolderId::Owner(_) if owners.len() >= limit => return,
                     HolderId::Owner(_) if owners.contains(&place) => {}
                     HolderId::Owner(_) => owners.push(place),
@@ -239,11 +248,10 @@ impl Work<'_> {
                         self.pull((*thing, power));
                     }
                 }
-                // Who has a handle of a node can reach what that keeps.
-                if let Thing::Node(_) = thing
-                    && let Some(&node) = self.graph.nodes.get(thing)
-                {
-                    self.raise(node);
+                // Who has a handle that leads to a container can reach what
+                // lies in it.
+                if let Some(&container) = self.graph.containers.get(thing) {
+                    self.raise(container);
                 }
             }
         }
@@ -257,6 +265,16 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// What leads to a container.
+pub(crate) fn leading_to(container: Thing) -> impl Iterator<Item = Lever> {
+    let powers = match container {
+        Thing::Node(_) => &[Power::Whole][..],
+        // Whoever has any handle of a channel may open what is enclosed for it.
+        Thing::Channel(_) | Thing::Context(_) => &[Power::Send, Power::Recv, Power::Close],
+    };
+    powers.iter().map(move |&power| (container, power))
 }
 
 /// What could free a case, with how many handles of each there are; nothing if

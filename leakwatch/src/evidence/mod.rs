@@ -21,7 +21,9 @@
 //! E2  *One instant.* Parties are looked at, then handles are counted, then
 //!     the parties are looked at again. One that waits in the same waits both
 //!     times was parked when the counting was done, so its entries were what
-//!     they are (L2), and it has not used them between. So at the moment of the
+//!     they are (L2), and it has not used them between. What lies in a struct
+//!     that is shared, or in messages, is looked at before the counting and
+//!     after it, and is alive if it was touched. So at the moment of the
 //!     second look nothing alive had a way to any of the dead.
 //! E3  *Stability.* From then on nothing changes, by the argument. So a proof
 //!     is kept whatever later looks can see, and a party that goes on in spite
@@ -104,7 +106,21 @@ const NAMED: usize = 4;
 
 /// Judges everybody; the second and third look are part of it.
 pub(crate) fn judge(look: &Look) -> Judgement {
+    judge_while(look, |_| ())
+}
+
+/// When others may do something, in a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    ReadAndCounted,
+    CountedAndRead,
+}
+
+/// The same; `meanwhile` runs between the looks at what lies where and the
+/// counting between them.
+fn judge_while(look: &Look, mut meanwhile: impl FnMut(Between)) -> Judgement {
     let mut standing = Standing::read(look);
+    meanwhile(Between::ReadAndCounted);
     let nobody = vec![false; look.parties.len()];
     let first = work_out(look, &standing, &nobody);
     let suspects = || {
@@ -120,6 +136,8 @@ pub(crate) fn judge(look: &Look) -> Judgement {
     }
     let channels = (0..concerned.len()).filter(|&place| concerned[place]);
     standing.count_again(look, channels);
+    meanwhile(Between::CountedAndRead);
+    standing.look_into_containers_again();
     let again = look.again(suspects().map(|(party, _)| party));
     standing.look_at_tasks_again();
     let excused: Vec<bool> = look

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::evidence::graph::{Graph, Lever, Power, levers_of, step};
+use crate::evidence::graph::{Graph, Lever, leading_to, levers_of, step};
 use crate::evidence::standing::{HolderId, Standing};
 use crate::evidence::{DeadSet, Judgement, RestsOn, Verdict, verdict};
 use crate::life::Life;
@@ -20,7 +20,7 @@ pub(super) struct Sets {
 
 impl Sets {
     /// Joins each dead party with its owner, and with those who have what could
-    /// free it. Through one place for each lever and each node, so in linear
+    /// free it. Through one place for each lever and each container, so in linear
     /// time.
     pub(super) fn of(look: &Look, standing: &Standing, graph: &Graph) -> Sets {
         let parties = look.parties.len();
@@ -28,7 +28,7 @@ impl Sets {
             parent: (0..parties + standing.holders.len()).collect(),
             parties,
         };
-        let (mut seen, mut nodes) = (HashMap::new(), HashSet::new());
+        let (mut seen, mut containers) = (HashMap::new(), HashSet::new());
         for (place, party) in look.parties.iter().enumerate() {
             if !graph.dead[place] {
                 continue;
@@ -43,32 +43,34 @@ impl Sets {
                         sets.join(first, place);
                         continue;
                     }
-                    sets.join_holders(place, lever, standing, graph, &mut nodes);
+                    sets.join_holders(place, lever, standing, graph, &mut containers);
                 }
             }
         }
         sets
     }
 
-    /// Joins a place with all who have handles of a lever, through nodes or not.
+    /// Joins a place with all who have handles of a lever, through containers or
+    /// not.
     fn join_holders(
         &mut self,
         place: usize,
         lever: Lever,
         standing: &Standing,
         graph: &Graph,
-        nodes: &mut HashSet<usize>,
+        containers: &mut HashSet<usize>,
     ) {
         let mut list = vec![lever];
         while let Some(lever) = list.pop() {
             for &holder in graph.holders_of(lever) {
                 step();
                 self.join(place, self.parties + holder);
-                // Whoever meets the node again is joined with these through it.
-                if let HolderId::Node(thing) = standing.holders[holder].who
-                    && nodes.insert(holder)
+                // Whoever meets the container again is joined with these
+                // through it.
+                if let HolderId::Container(thing) = standing.holders[holder].who
+                    && containers.insert(holder)
                 {
-                    list.push((thing, Power::Whole));
+                    list.extend(leading_to(thing));
                 }
             }
         }
@@ -92,7 +94,7 @@ impl Sets {
     /// The tasks of each set, whether they wait or merely rest.
     fn tasks(&mut self, standing: &Standing) -> HashMap<usize, Vec<Arc<Life>>> {
         let mut tasks: HashMap<usize, Vec<Arc<Life>>> = HashMap::new();
-        for holder in 0..standing.first_node {
+        for holder in 0..standing.first_container {
             if let Some(life) = standing.life(holder) {
                 let root = self.root(self.parties + holder);
                 tasks.entry(root).or_default().push(Arc::clone(life));

@@ -4,13 +4,18 @@
 //! Read after a look at the waits. A party that is seen parked before and
 //! after was parked all the time between, so what its owner has entered was
 //! read as it was, and has not been used.
+//!
+//! What lies in a [`Container`] is read before the handles are counted, and
+//! looked at again after it: if neither that nor the handles of a struct have
+//! changed, nobody has put in, taken out or cloned anything of it while the
+//! counting went on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chan_core::observe::{self, Cancellers, Counts, Who};
 
-use crate::ledger::{Node, Owner, Tally, Thing, ledger};
+use crate::ledger::{Clones, Node, Owner, Tally, Thing, Version, ledger};
 use crate::life::{Life, Resting};
 use crate::registry::{registry, thread_name};
 use crate::snapshot::{Look, Party};
@@ -18,9 +23,9 @@ use crate::snapshot::{Look, Party};
 /// See the head of this file.
 pub(crate) struct Standing {
     /// Those who hold something, or are parked: the owners first, then the
-    /// nodes, from `first_node` on.
+    /// containers, from `first_container` on.
     pub(crate) holders: Vec<Holder>,
-    pub(crate) first_node: usize,
+    pub(crate) first_container: usize,
     /// The owner of each party of the look; none of an untracked future.
     pub(crate) owner_of: Vec<Option<usize>>,
     /// The party of each owner, or one of several.
@@ -31,24 +36,51 @@ pub(crate) struct Standing {
     pub(crate) cancellers: HashMap<usize, Option<Cancellers>>,
 }
 
-/// Somebody, or a struct, that has handles.
+/// Somebody, or something, that has handles.
 pub(crate) struct Holder {
     pub(crate) who: HolderId,
     pub(crate) entries: Vec<(Thing, Tally)>,
-    /// It runs no code, as far as the look goes. Of a node: nothing.
+    /// It runs no code, as far as the look goes. Of a container: nothing.
     pub(crate) sleeps: bool,
     /// Of a task.
     life: Option<(Arc<Life>, Option<Resting>)>,
-    /// Of a node.
-    node: Option<Arc<Node>>,
-    /// Of a node: how many handles it has.
-    pub(crate) clones: usize,
+    container: Option<Container>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum HolderId {
     Owner(Owner),
-    Node(Thing),
+    /// What is reached with handles of this thing: what a struct keeps, what
+    /// is enclosed for a channel.
+    Container(Thing),
+}
+
+/// Where handles lie that are in nobody's hands.
+struct Container {
+    kind: Kind,
+    /// Of its entries, when they were read.
+    version: Version,
+    /// The handles that lead to it; nothing if they cannot be counted, or if
+    /// it has changed.
+    ways: Option<Tally>,
+}
+
+enum Kind {
+    Node(Arc<Node>, Clones),
+    /// The channel's place in the look.
+    Carrier(Option<usize>),
+}
+
+impl Holder {
+    /// Of a container: the handles that lead to it, if that is known.
+    pub(crate) fn ways(&self) -> Option<Tally> {
+        self.container.as_ref()?.ways
+    }
+}
+
+/// The handles of a channel that leads to what is enclosed for it.
+fn ways_by(counts: &Counts) -> Option<Tally> {
+    (counts.weak_handles == 0).then(|| Tally::of(counts.handles))
 }
 
 /// Whose the party is, if that is known.
@@ -82,8 +114,7 @@ impl Standing {
                     entries: Vec::new(),
                     sleeps: false,
                     life,
-                    node: None,
-                    clones: 0,
+                    container: None,
                 });
                 holders.len() - 1
             })
@@ -109,17 +140,8 @@ impl Standing {
                 holder.sleeps = life.wakers() == known;
             }
         }
-        let first_node = holders.len();
-        for node in ledger().nodes() {
-            holders.push(Holder {
-                who: HolderId::Node(Thing::Node(node.id)),
-                entries: node.read(),
-                sleeps: true,
-                life: None,
-                clones: node.clones(),
-                node: Some(node),
-            });
-        }
+        let first_container = holders.len();
+        holders.extend(containers(look));
         let party_of = owner_of_party.iter().enumerate();
         let party_of = party_of.filter_map(|(party, owner)| Some(((*owner)?, party)));
         let party_of = party_of.collect();
@@ -131,7 +153,7 @@ impl Standing {
             .collect();
         Standing {
             holders,
-            first_node,
+            first_container,
             owner_of: owner_of_party,
             party_of,
             counts: look
@@ -147,15 +169,16 @@ impl Standing {
     /// could come to be used meanwhile. In this order, so that what is found
     /// gone is gone after all parties were seen.
     pub(crate) fn count_again(&mut self, look: &Look, places: impl Iterator<Item = usize>) {
-        for place in places {
+        let carriers = self.holders[self.first_container..].iter();
+        let carriers = carriers.filter_map(|holder| match holder.container.as_ref()?.kind {
+            Kind::Carrier(place) => place,
+            Kind::Node(..) => None,
+        });
+        let carriers: Vec<usize> = carriers.collect();
+        for place in places.chain(carriers) {
             self.counts[place] = look.channels[place].0.counts();
             if let Some(cancellers) = self.cancellers.get_mut(&place) {
                 *cancellers = observe::cancellers(look.channels[place].1.id);
-            }
-        }
-        for holder in &mut self.holders {
-            if let Some(node) = &holder.node {
-                holder.clones = node.clones();
             }
         }
         let mut known_wakers: HashMap<usize, usize> = HashMap::new();
@@ -167,6 +190,28 @@ impl Standing {
                 let known = known_wakers.get(&place).copied().unwrap_or(0);
                 holder.sleeps &= life.wakers() == known;
             }
+        }
+    }
+
+    /// Those that were touched are alive. After the counting: see the head of
+    /// this file.
+    pub(crate) fn look_into_containers_again(&mut self) {
+        for holder in &mut self.holders[self.first_container..] {
+            let (HolderId::Container(thing), Some(container)) = (holder.who, &mut holder.container)
+            else {
+                continue;
+            };
+            container.ways = match &container.kind {
+                Kind::Node(node, clones) => {
+                    let same = node.clones() == *clones && node.version() == container.version;
+                    container.ways.filter(|_| same)
+                }
+                Kind::Carrier(place) => {
+                    let same = ledger().version_of(thing) == Some(container.version);
+                    let place = place.filter(|_| same);
+                    place.and_then(|place| ways_by(&self.counts[place]))
+                }
+            };
         }
     }
 
@@ -196,9 +241,53 @@ impl Standing {
                 Some(&party) => name_of(&look.parties[party]),
                 None => "a thread".to_owned(),
             },
-            HolderId::Node(_) => "a shared struct".to_owned(),
+            HolderId::Container(Thing::Node(_)) => "a shared struct".to_owned(),
+            HolderId::Container(_) => "a message".to_owned(),
         }
     }
+}
+
+/// The structs that are shared, and the channels whose messages carry handles.
+fn containers(look: &Look) -> Vec<Holder> {
+    let holder = |thing, entries, container| Holder {
+        who: HolderId::Container(thing),
+        entries,
+        sleeps: true,
+        life: None,
+        container: Some(container),
+    };
+    let nodes = ledger().nodes().into_iter().map(|node| {
+        let (clones, listed) = (node.clones(), node.read());
+        let ways = Tally {
+            whole: clones.alive(),
+            ..Tally::default()
+        };
+        let container = Container {
+            version: listed.version,
+            ways: Some(ways),
+            kind: Kind::Node(Arc::clone(&node), clones),
+        };
+        holder(Thing::Node(node.id), listed.entries, container)
+    });
+    let mut all: Vec<Holder> = nodes.collect();
+    let carriers = ledger().carriers();
+    if carriers.is_empty() {
+        return all;
+    }
+    let places = look.channels.iter().zip(0..);
+    let places: HashMap<Thing, usize> = places
+        .map(|((_, seen), place)| (Thing::Channel(seen.id), place))
+        .collect();
+    all.extend(carriers.into_iter().map(|(thing, listed)| {
+        let place = places.get(&thing).copied();
+        let container = Container {
+            version: listed.version,
+            ways: place.and_then(|place| ways_by(&look.channels[place].1.counts())),
+            kind: Kind::Carrier(place),
+        };
+        holder(thing, listed.entries, container)
+    }));
+    all
 }
 
 /// What a parked party is called.

@@ -1,15 +1,15 @@
 //! What a judgement takes, in steps: as many as there are parties and handles,
-//! whatever hangs on what.
+//! whatever hangs on what. And what happens while handles are counted.
 
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-use chan_core::{Chan, SendChan};
+use chan_core::{Chan, RecvChan, SendChan};
 
 use crate::evidence::graph::STEPS;
-use crate::evidence::{Judgement, judge};
+use crate::evidence::{Between, Judgement, judge, judge_while};
 use crate::snapshot::Look;
-use crate::{Kept, Shared, task};
+use crate::{Carrier, Enclosed, Kept, Shared, Tracked, task};
 
 type Tasks = Vec<Pin<Box<dyn Future<Output = ()>>>>;
 
@@ -98,4 +98,116 @@ fn four_times_the_tasks_take_four_times_the_steps() {
         assert!(many > 1_000, "shape {shape}: nothing was counted");
         assert!(many < 6 * few, "shape {shape}: {few} steps became {many}");
     }
+}
+
+/// Whether a task is called dead, if something is done meanwhile.
+fn is_dead<F: Future>(task: Tracked<F>, meanwhile: impl FnMut(Between)) -> bool {
+    let mut task = Box::pin(task);
+    let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    let look = Look::around();
+    let mut parties = look.parties.iter();
+    let place = parties.position(|party| party.wait.task == task.id());
+    let judgement = judge_while(&look, meanwhile);
+    judgement.verdicts[place.expect("it waits")].is_some()
+}
+
+/// Whether a task is called dead that waits for a sender, while another one who
+/// can come to it does so at some moment, and then lets go of the way there.
+fn is_dead_while<W, F: Future>(
+    make: impl Fn(SendChan<u8>, RecvChan<u8>) -> (W, Tracked<F>),
+    take: impl Fn(W) -> SendChan<u8>,
+    when: Option<Between>,
+) -> bool {
+    let (tx, inbox) = Chan::<u8>::new(0).split();
+    let (way, task) = make(tx, inbox);
+    // He has let go of it before anybody looks, if there is no moment.
+    let (mut way, mut taken) = (when.map(|_| way), None);
+    let dead = is_dead(task, |now| {
+        if Some(now) == when {
+            taken = way.take().map(&take);
+        }
+    });
+    assert_eq!(taken.is_some(), when.is_some());
+    dead
+}
+
+const MOMENTS: [Between; 2] = [Between::ReadAndCounted, Between::CountedAndRead];
+
+#[test]
+fn what_is_shared_and_cloned_while_it_is_counted_is_alive() {
+    let dead = |when| {
+        let make = |tx, inbox: RecvChan<u8>| {
+            let shared = Shared::new(|keep| keep.keep(tx));
+            let task = task!("shares", [inbox, _shared = shared.clone()] async move {
+                inbox.recv_async().await;
+            });
+            (shared, task)
+        };
+        // The clone is his, whatever becomes of the struct.
+        is_dead_while(make, |shared| shared.at(|kept| kept).clone(), when)
+    };
+    assert!(dead(None), "nobody has anything but the task");
+    for when in MOMENTS {
+        assert!(!dead(Some(when)), "{when:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_out_of_a_message_while_it_is_counted_is_alive() {
+    let dead = |when| {
+        let make = |tx, inbox: RecvChan<u8>| {
+            let (out, letters) = Chan::<Enclosed<SendChan<u8>>>::new(2).split();
+            out.send(out.enclose(tx));
+            let other = letters.clone();
+            let task = task!("writes", [inbox, _letters = letters] async move {
+                inbox.recv_async().await;
+            });
+            (other, task)
+        };
+        let take = |letters: RecvChan<_>| letters.open(letters.recv().expect("it was sent"));
+        is_dead_while(make, take, when)
+    };
+    assert!(dead(None), "nobody can receive the message but the task");
+    for when in MOMENTS {
+        assert!(!dead(Some(when)), "{when:?}");
+    }
+}
+
+#[test]
+fn who_hides_his_way_in_the_channel_that_it_leads_to_is_found_out() {
+    let (tx, inbox) = Chan::<u8>::new(0).split();
+    /// A letter has what is waited for, another the way to the letters.
+    enum Letter {
+        Sender(Enclosed<SendChan<u8>>),
+        Way(#[expect(dead_code, reason = "it lies there")] Enclosed<Chan<Letter>>),
+    }
+    let way = Chan::<Letter>::new(2);
+    way.send(Letter::Sender(way.enclose(tx)));
+    let letters = way.receiver();
+    let mut task = Box::pin(task!("waits", [inbox, _letters = letters] async move {
+        inbox.recv_async().await;
+    }));
+    let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    let look = Look::around();
+    let mut parties = look.parties.iter();
+    let place = parties.position(|party| party.wait.task == task.id());
+    // He was counted with one way, which lies in a letter when these are looked
+    // at; so nobody misses the other one, with which he takes the sender.
+    let other = way.clone();
+    other.send(Letter::Way(other.enclose(way)));
+    let mut other = Some(other);
+    let mut taken = None;
+    let judgement = judge_while(&look, |now| {
+        if now == Between::ReadAndCounted
+            && let Some(other) = other.take()
+            && let Some(Letter::Sender(letter)) = other.recv()
+        {
+            taken = Some(other.open(letter));
+        }
+    });
+    assert!(taken.is_some());
+    let verdict = &judgement.verdicts[place.expect("it waits")];
+    assert!(verdict.is_none(), "the sender is not in a letter any more");
 }

@@ -189,7 +189,7 @@ impl<'a, H: Handle, R: Residence> At<'a, H, R> {
         }
     }
 
-    fn raw(&self) -> &'a H {
+    pub(crate) fn raw(&self) -> &'a H {
         self.handle
     }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use chan_core::observe::{self, Channel, Direction, Holder};
 use chan_core::{Builder, Chan};
-use leakwatch::Handle;
 use leakwatch::test::World;
+use leakwatch::{Enclosed, Handle};
 
 use crate::cases::{Case, Flavour, Form};
 
@@ -166,12 +166,12 @@ impl Me {
         self.adopt(name, Builder::new().capacity(capacity).name(name).chan())
     }
 
-    /// A channel of this run whose messages carry handles.
-    pub(crate) fn letters<T: Send + 'static>(
+    /// A channel of this run whose messages are handles.
+    pub(crate) fn letters<H: Handle + Send + 'static>(
         &self,
         name: &'static str,
         capacity: usize,
-    ) -> Chan<T> {
+    ) -> Chan<Enclosed<H>> {
         self.chan(name, capacity)
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chan_core::observe::Direction::Recv;
 use chan_core::{Cancel, Chan, Context, Receiver, RecvChan, SendChan, Timer, WeakSendChan, after};
+use leakwatch::{Carrier, Enclosed};
 
 use crate::run::Me;
 use crate::words::{end, ends, go, recv, send};
@@ -118,12 +119,13 @@ fn finish_by(me: &Me, tx: SendChan<u32>) {
 pub(crate) fn message_dead(me: &Me) {
     let ends = ends!(me; {
         c: Chan<u32> = me.chan("c", 0),
-        letters: Chan<SendChan<u32>> = me.letters("letters", 1),
+        letters: Chan<Enclosed<SendChan<u32>>> = me.letters("letters", 1),
     });
-    end!(ends, letters).send(end!(ends, c).sender());
+    let letters = end!(ends, letters);
+    letters.send(letters.enclose(end!(ends, c).sender()));
     go!(me, "T", ends [c: recv, letters: recv], |me| {
         if me.fixed() {
-            let letter = recv!(me, letters).expect("it was sent");
+            let letter = letters.open(recv!(me, letters).expect("it was sent"));
             letter.close();
         }
         recv!(me, c);
@@ -135,9 +137,10 @@ pub(crate) fn message_dead(me: &Me) {
 pub(crate) fn message_live(me: &Me) {
     let ends = ends!(me; {
         c: Chan<u32> = me.chan("c", 0),
-        letters: Chan<SendChan<u32>> = me.letters("letters", 1),
+        letters: Chan<Enclosed<SendChan<u32>>> = me.letters("letters", 1),
     });
-    end!(ends, letters).send(end!(ends, c).sender());
+    let letters = end!(ends, letters);
+    letters.send(letters.enclose(end!(ends, c).sender()));
     go!(me, "T", ends [c: recv], |me| {
         recv!(me, c);
     });
@@ -145,7 +148,7 @@ pub(crate) fn message_live(me: &Me) {
         if !me.fixed() {
             me.stay().await;
         }
-        let letter = recv!(me, letters).expect("it was sent");
+        let letter = letters.open(recv!(me, letters).expect("it was sent"));
         letter.close();
     });
 }
