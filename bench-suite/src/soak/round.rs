@@ -122,7 +122,7 @@ impl Plan {
 
     /// Runs the round to its end and closes the books.
     pub(crate) fn run(&self, tasks: &Handle) -> Result<Sums, String> {
-        let before = observe::channels().len();
+        let before = channels_and_waits();
         // Those who are at it make a few more, and so does one who haunts.
         let books = Books::new((self.senders + 1) * (self.values + 2 * BATCH));
         let mut random = Rng::with_seed(self.seed ^ 1);
@@ -264,25 +264,26 @@ fn check_nothing_comes_back(weak: &[WeakTx]) -> Result<(), String> {
     Ok(())
 }
 
-/// What a watcher sees after a round: no channel more than before it, nobody
-/// who waits.
-fn check_nothing_is_left(before: usize) -> Result<(), String> {
+/// Channels that are alive, and parties that wait, as a watcher counts them.
+/// (leakwatch has one of each for itself.)
+fn channels_and_waits() -> (usize, usize) {
     let channels = observe::channels();
-    if channels.len() != before {
-        let (now, last) = (channels.len(), channels.last());
-        return Err(format!(
-            "{now} channels are alive, not {before}; the last: {last:?}"
-        ));
+    let waits = channels.iter().map(|it| it.snapshot().waits.len());
+    let waits = waits.sum::<usize>() + observe::nil_waits().len();
+    (channels.len(), waits)
+}
+
+/// What a watcher sees after a round: no channel more than before it, nobody
+/// more who waits.
+fn check_nothing_is_left(before: (usize, usize)) -> Result<(), String> {
+    let now = channels_and_waits();
+    if now == before {
+        return Ok(());
     }
-    let waits: usize = channels
-        .iter()
-        .map(|channel| channel.snapshot().waits.len())
-        .sum();
-    let waits = waits + observe::nil_waits().len();
-    if waits > 0 {
-        return Err(format!("waits left: {waits}"));
-    }
-    Ok(())
+    let last = observe::channels().into_iter().next_back();
+    Err(format!(
+        "{now:?} channels and waits are left, not {before:?}; the last: {last:?}"
+    ))
 }
 
 impl Party {
