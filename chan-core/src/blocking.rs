@@ -465,24 +465,26 @@ impl<T> Hchan<T> {
     }
 
     /// Moves up to `max` values from the channel to the end of `values`,
-    /// without waiting.
+    /// without waiting. As for the locks, see [`Hchan::send_batch`].
     pub(crate) fn recv_batch(&self, values: &mut Vec<T>, max: usize) -> Batch {
         let mut wakes = Wakes::new();
         let mut panicked = None;
         let mut left = max;
         self.header().refresh();
+        // Room is made outside the lock, for what is there now.
+        let mut ready = self.header().len();
         let end = loop {
             if left == 0 {
                 break Batch::Whole;
             }
-            // Room is made outside the lock, for what is there now.
-            let ready = self.op(&mut self.header().lock()).ready();
             values.reserve(ready.clamp(1, left));
             let mut node = None;
             let mut guard = self.header().lock();
             let mut op = self.op(&mut guard);
             let end = loop {
                 if left == 0 || values.len() == values.capacity() || wakes.is_full() {
+                    // More has come meanwhile, or senders wait without a buffer.
+                    ready = op.ready();
                     break None;
                 }
                 match op.recv() {

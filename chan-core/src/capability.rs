@@ -106,7 +106,11 @@ impl WeakCount {
     }
 
     pub(crate) fn add(&self) {
-        self.0.fetch_add(MADE | 1, Ordering::Relaxed);
+        let word = self.0.fetch_add(MADE | 1, Ordering::Relaxed);
+        if word % MADE >= MADE / 2 {
+            // They would spill over, and a watcher would count none.
+            too_many_handles();
+        }
     }
 
     pub(crate) fn remove(&self) {

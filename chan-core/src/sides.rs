@@ -178,7 +178,10 @@ impl Sides {
         // This order: more may have gone in meanwhile, but none come out.
         let out = self.head.index_from_afar();
         let len = self.tail.index_from_afar() - out;
-        (len as usize).min(self.capacity())
+        // (Without a limit, elements without a size may be more than can be said.)
+        usize::try_from(len)
+            .unwrap_or(usize::MAX)
+            .min(self.capacity())
     }
 
     /// Whether the buffer is empty. Without the lock: it was at the moment when
