@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::Batch;
-use crate::case::{RecvCase, SendCase};
 use crate::chan::{Chan, RecvChan, SendChan, send_on_closed};
 use crate::error::{Empty, Full, SendError, TryRecvError, TrySendError};
 use crate::face::{Closed, GoFace, RustFace, SendFace};
@@ -81,7 +80,7 @@ async fn recv_some_async<T>(
         None => max > 0,
     };
     if stuck && values.len() == before {
-        let first = RecvFuture::<_, RustFace>::new(RecvCase::new(chan, site)).await;
+        let first = RecvFuture::<_, RustFace>::new(chan, site, false).await;
         if let (Ok(first), Some(chan)) = (first, chan) {
             values.push(first);
             chan.recv_batch(values, max - 1);
@@ -211,8 +210,7 @@ impl<T, F: SendFace<()>> Future for SendManyFuture<'_, T, F> {
                 Batch::Stuck => {}
             }
             let next = this.values.pop_front();
-            this.sending =
-                next.map(|value| SendFuture::new(SendCase::new(this.chan, value, this.site)));
+            this.sending = next.map(|value| SendFuture::new(this.chan, value, this.site, false));
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::results::{Forced, Nothing, Received, Refused, Reserved, Sent};
 use crate::ring::Slot;
 use crate::spin;
 use crate::sync::UnsafeCell;
-use crate::waitq::{Direction, Outcome, Site, Waiter};
+use crate::waitq::{Direction, Site, Waiter};
 use crate::wakes::Wakes;
 
 /// Why a blocking operation did not succeed.
@@ -69,7 +69,7 @@ impl<T> Hchan<T> {
         if !seen.may() {
             return Err(Refused::Full(value));
         }
-        self.send_now(value).conclude()
+        self.send_held(value, None).conclude()
     }
 
     /// Sends if that can be done at once, and most likely it can.
@@ -137,7 +137,7 @@ impl<T> Hchan<T> {
         if !seen.may() && !seen.is_timed() {
             return Err(Nothing::Empty);
         }
-        self.recv_now().conclude()
+        self.recv_held(None).conclude()
     }
 
     /// Receives if that can be done at once, and most likely it can.
@@ -404,7 +404,7 @@ impl<T> Hchan<T> {
         }
         // SAFETY: ours, and done.
         match unsafe { waiter.outcome() } {
-            Outcome::Moved => Ok(()),
+            outcome if outcome.has_moved() => Ok(()),
             _ => {
                 // A close leaves its waiters linked (parker, P3).
                 // SAFETY: ours, and of this channel.

@@ -186,6 +186,11 @@ impl<'a, T, F> RecvCase<'a, T, F> {
         RecvCase::new(self.chan, self.site)
     }
 
+    /// Where it goes, and the line.
+    pub(crate) fn into_parts(self) -> (Option<&'a Hchan<T>>, Site) {
+        (self.chan, self.site)
+    }
+
     #[inline(always)]
     pub(crate) fn goes_to(&self) -> Target<'a> {
         Target::new(self.chan.map(Hchan::header), Direction::Recv)
@@ -193,9 +198,9 @@ impl<'a, T, F> RecvCase<'a, T, F> {
 }
 
 impl<'a, T, F> SendCase<'a, T, F> {
-    /// The value, unless it has gone.
-    pub(crate) fn into_value(self) -> Option<T> {
-        self.value.into_inner()
+    /// Where it goes, the value, unless that has gone, and the line.
+    pub(crate) fn into_parts(self) -> (Option<&'a Hchan<T>>, Option<T>, Site) {
+        (self.chan, self.value.into_inner(), self.site)
     }
 
     #[inline(always)]

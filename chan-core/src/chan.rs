@@ -385,7 +385,7 @@ macro_rules! go_sends {
             /// ```
             #[track_caller]
             pub fn send_async(&self, value: T) -> SendFuture<'_, T, GoFace> {
-                SendFuture::new(SendCase::new(self.chan(), value, Location::caller()))
+                SendFuture::new(self.chan(), value, Location::caller(), false)
             }
 
             /// Go's `close(c)`: whoever waits is settled at this instant, and
@@ -559,7 +559,7 @@ macro_rules! go_receives {
             /// ```
             #[track_caller]
             pub fn recv_async(&self) -> RecvFuture<'_, T, GoFace> {
-                RecvFuture::new(RecvCase::new(self.chan(), Location::caller()))
+                RecvFuture::new(self.chan(), Location::caller(), false)
             }
 
             /// Go's `for v := range c`: until closed and drained. Over nil it

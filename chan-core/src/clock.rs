@@ -7,6 +7,7 @@
 
 /// The reading of the clock. Never 0, which stands for "not stamped".
 #[cfg(all(target_os = "linux", not(loom)))]
+#[inline]
 pub(crate) fn now() -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,

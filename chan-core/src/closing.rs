@@ -4,17 +4,16 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::case_list::{Cons, End};
 use crate::chan::{Chan, RecvChan, SendChan};
-use crate::grant::CloseCase;
+use crate::grant::CloseStep;
 use crate::hchan::Hchan;
 use crate::nil;
+use crate::operation::Operation;
 use crate::receiver::Receiver;
 use crate::sender::Sender;
-use crate::task_wait::TaskWait;
 use crate::waitq::{Direction, Site};
 
 /// Waits for a channel to close; made by [`Sender::closed`] and its siblings.
@@ -35,14 +34,13 @@ use crate::waitq::{Direction, Site};
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ClosedFuture<'a, T> {
-    selection: TaskWait<Cons<End, CloseCase<'a, T>>, 1>,
+    operation: Operation<CloseStep<'a, T>>,
 }
 
 impl<'a, T> ClosedFuture<'a, T> {
     fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        let case = CloseCase::new(chan, site);
         ClosedFuture {
-            selection: TaskWait::operation(Cons(End, case), false),
+            operation: Operation::new(CloseStep::new(chan), site, false),
         }
     }
 }
@@ -52,10 +50,8 @@ impl<T> Future for ClosedFuture<'_, T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: the only field is pinned with the future: nothing moves out
-        // of it, and neither type has a Drop that could.
-        let selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.as_ref().poll(cx, |_| 0));
-        Poll::Ready(())
+        // of it, and the future has no Drop that could.
+        unsafe { self.into_ref().map_unchecked(|this| &this.operation) }.poll(cx)
     }
 }
 

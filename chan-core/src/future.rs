@@ -1,97 +1,18 @@
-//! The futures of single operations.
-//!
-//! Each tries its case as it is, and readies it for a wait only when it has to:
-//! a future that is ready at once is little more than the call. What waits is a
-//! [`TaskWait`] of one case; what is said there of dropping holds here.
+//! The futures of sends and receives: an [`Operation`] each; what is said there
+//! of dropping holds here.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::case::{Alternative, RecvCase, SendCase};
-use crate::case_list::{Cons, End, Won};
-use crate::coop;
+use crate::case::{RecvCase, SendCase};
 use crate::error::SendError;
 use crate::face::{RecvFace, RustFace, SendFace};
-use crate::task_wait::TaskWait;
-use crate::waiting::Waiting;
-
-/// What waits for one case.
-type Wait<C> = TaskWait<Cons<End, <C as Alternative>::Waiting>, 1>;
-
-/// One operation of a task.
-struct Operation<C: Alternative> {
-    has_deadline: bool,
-    /// There until it waits, or is done. Not pinned.
-    case: Option<C>,
-    waiting: OnceCell<Wait<C>>,
-}
-
-impl<C: Alternative> Operation<C>
-where
-    C::Waiting: Waiting<Out = C::Result>,
-{
-    #[inline]
-    fn new(case: C, has_deadline: bool) -> Self {
-        Operation {
-            has_deadline,
-            case: Some(case),
-            waiting: OnceCell::new(),
-        }
-    }
-
-    /// What waits, if it does.
-    #[inline]
-    fn waiting(self: Pin<&mut Self>) -> Option<Pin<&Wait<C>>> {
-        // SAFETY: `waiting` is pinned with `self` and never moved; neither type
-        // has a Drop that could.
-        unsafe {
-            let wait = self.get_unchecked_mut().waiting.get()?;
-            Some(Pin::new_unchecked(wait))
-        }
-    }
-
-    /// The case, which has not come to wait.
-    fn case(self: Pin<&mut Self>) -> &mut Option<C> {
-        // SAFETY: the case is not pinned.
-        unsafe { &mut self.get_unchecked_mut().case }
-    }
-
-    #[inline]
-    #[track_caller]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Result> {
-        if let Some(wait) = self.as_mut().waiting() {
-            // One case: there is nothing to choose.
-            return wait.poll(cx, |_| 0).map(|Won::This(result)| result);
-        }
-        if coop::must_yield(cx) {
-            return Poll::Pending;
-        }
-        let case = self.as_mut().case();
-        if let Some(result) = case.as_ref().expect("polled after it was ready").attempt() {
-            *case = None;
-            coop::was_ready();
-            return Poll::Ready(result);
-        }
-        self.begin_to_wait(cx)
-    }
-
-    #[inline(never)]
-    #[track_caller]
-    fn begin_to_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<C::Result> {
-        // SAFETY: `waiting` is pinned with `self` and never moved.
-        let this = unsafe { self.get_unchecked_mut() };
-        let case = this.case.take().expect("it is not done");
-        let wait = this
-            .waiting
-            .get_or_init(|| TaskWait::operation(Cons(End, case.waiting()), this.has_deadline));
-        // SAFETY: as above.
-        let wait = unsafe { Pin::new_unchecked(wait) };
-        wait.queue_up(cx).map(|Won::This(result)| result)
-    }
-}
+use crate::hchan::Hchan;
+use crate::operation::Operation;
+use crate::steps::{RecvStep, SendStep};
+use crate::waitq::Site;
 
 /// Receives a value; made by [`Receiver::recv_async`](crate::Receiver::recv_async)
 /// and [`Chan::recv_async`](crate::Chan::recv_async).
@@ -117,7 +38,7 @@ where
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T, F: RecvFace<T>> {
-    operation: Operation<RecvCase<'a, T, F>>,
+    operation: Operation<RecvStep<'a, T, F>>,
 }
 
 /// Sends a value; made by [`Sender::send_async`](crate::Sender::send_async)
@@ -141,31 +62,75 @@ pub struct RecvFuture<'a, T, F: RecvFace<T>> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture<'a, T, F: SendFace<T>> {
-    operation: Operation<SendCase<'a, T, F>>,
+    operation: Operation<SendStep<'a, T, F>>,
+}
+
+impl<'a, T, F: RecvFace<T>> RecvFuture<'a, T, F> {
+    /// Whether it waits for ever is for watchers to know; whoever makes it sees
+    /// to the deadline.
+    #[inline]
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site, has_deadline: bool) -> Self {
+        RecvFuture {
+            operation: Operation::new(RecvStep::new(chan, site), site, has_deadline),
+        }
+    }
+
+    /// Stops waiting: the result, if it came before that.
+    pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
+        self.operation().give_up()
+    }
+}
+
+impl<'a, T, F: SendFace<T>> SendFuture<'a, T, F> {
+    /// As [`RecvFuture::new`].
+    #[inline]
+    pub(crate) fn new(
+        chan: Option<&'a Hchan<T>>,
+        value: T,
+        site: Site,
+        has_deadline: bool,
+    ) -> Self {
+        SendFuture {
+            operation: Operation::new(SendStep::new(chan, value, site), site, has_deadline),
+        }
+    }
+
+    /// Stops waiting: the result, if it came before that, or the value.
+    #[track_caller]
+    pub(crate) fn give_up(self: Pin<&mut Self>) -> Result<F::Out, T> {
+        let operation = self.operation();
+        if let Some(result) = operation.give_up() {
+            return Ok(result);
+        }
+        // SAFETY: the wait is over.
+        let value = unsafe { operation.step().take_out() };
+        Err(value.expect("it is not done"))
+    }
+}
+
+impl<T> SendFuture<'_, T, RustFace> {
+    /// Ends it in whatever state it is: the value, if it has not gone. It does
+    /// not send what it has not tried to send, so nothing foreign is called.
+    pub(crate) fn take_back(self: Pin<&mut Self>) -> Option<T> {
+        let operation = self.operation();
+        if operation.is_parked()
+            && let Some(sent) = operation.give_up()
+        {
+            return sent.err().map(SendError::into_inner);
+        }
+        // SAFETY: the wait is over.
+        unsafe { operation.step().take_out() }
+    }
 }
 
 macro_rules! future_of_one {
-    ($future:ident, $case:ident, $face:ident) => {
+    ($future:ident, $step:ident, $face:ident) => {
         impl<'a, T, F: $face<T>> $future<'a, T, F> {
-            #[inline]
-            pub(crate) fn new(case: $case<'a, T, F>) -> Self {
-                Self::with_deadline(case, false)
-            }
-
-            /// Whether it waits for ever is for watchers to know; whoever
-            /// makes it sees to the deadline.
-            #[inline]
-            pub(crate) fn with_deadline(case: $case<'a, T, F>, has_deadline: bool) -> Self {
-                $future {
-                    operation: Operation::new(case, has_deadline),
-                }
-            }
-
-            #[inline]
-            fn operation(self: Pin<&mut Self>) -> Pin<&mut Operation<$case<'a, T, F>>> {
+            #[inline(always)]
+            fn operation(self: Pin<&mut Self>) -> Pin<&Operation<$step<'a, T, F>>> {
                 // SAFETY: the only field is pinned with the future: nothing
-                // moves out of it, and neither type has a Drop that could.
-                unsafe { self.map_unchecked_mut(|this| &mut this.operation) }
+                // moves out of it, and the future has no Drop that could.
+                unsafe { self.into_ref().map_unchecked(|this| &this.operation) }
             }
         }
 
@@ -178,16 +143,6 @@ macro_rules! future_of_one {
             }
         }
 
-        /// The case alone: what a select of this one case would do.
-        impl<'a, T, F: $face<T>> IntoFuture for $case<'a, T, F> {
-            type Output = F::Out;
-            type IntoFuture = $future<'a, T, F>;
-
-            fn into_future(self) -> $future<'a, T, F> {
-                $future::new(self)
-            }
-        }
-
         impl<T, F: $face<T>> fmt::Debug for $future<'_, T, F> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(stringify!($future))
@@ -196,58 +151,28 @@ macro_rules! future_of_one {
     };
 }
 
-future_of_one!(RecvFuture, RecvCase, RecvFace);
-future_of_one!(SendFuture, SendCase, SendFace);
+future_of_one!(RecvFuture, RecvStep, RecvFace);
+future_of_one!(SendFuture, SendStep, SendFace);
 
-impl<T, F: RecvFace<T>> RecvFuture<'_, T, F> {
-    /// Stops waiting: the result, if it came before that.
-    pub(crate) fn give_up(self: Pin<&mut Self>) -> Option<F::Out> {
-        let mut operation = self.operation();
-        match operation.as_mut().waiting() {
-            Some(wait) => wait.give_up().map(|Won::This(result)| result),
-            None => operation.case().take()?.attempt(),
-        }
+/// The case alone: what a select of this one case would do.
+impl<'a, T, F: RecvFace<T>> IntoFuture for RecvCase<'a, T, F> {
+    type Output = F::Out;
+    type IntoFuture = RecvFuture<'a, T, F>;
+
+    fn into_future(self) -> RecvFuture<'a, T, F> {
+        let (chan, site) = self.into_parts();
+        RecvFuture::new(chan, site, false)
     }
 }
 
-impl<T, F: SendFace<T>> SendFuture<'_, T, F> {
-    /// Stops waiting: the result, if it came before that, or the value.
-    #[track_caller]
-    pub(crate) fn give_up(self: Pin<&mut Self>) -> Result<F::Out, T> {
-        let mut operation = self.operation();
-        let value = match operation.as_mut().waiting() {
-            Some(wait) => match wait.give_up() {
-                Some(Won::This(result)) => return Ok(result),
-                // SAFETY: that was the end of the wait.
-                None => unsafe { wait.cases().1.disarm() },
-            },
-            None => {
-                let case = operation.case().take().expect("it is not done");
-                match case.attempt() {
-                    Some(result) => return Ok(result),
-                    None => case.into_value(),
-                }
-            }
-        };
-        Err(value.expect("it has not won"))
-    }
-}
+/// The case alone: what a select of this one case would do.
+impl<'a, T, F: SendFace<T>> IntoFuture for SendCase<'a, T, F> {
+    type Output = F::Out;
+    type IntoFuture = SendFuture<'a, T, F>;
 
-impl<T> SendFuture<'_, T, RustFace> {
-    /// Ends it in whatever state it is: the value, if it has not gone. It does
-    /// not send what it has not tried to send, so nothing foreign is called.
-    pub(crate) fn take_back(self: Pin<&mut Self>) -> Option<T> {
-        let mut operation = self.operation();
-        let Some(wait) = operation.as_mut().waiting() else {
-            return operation.case().take()?.into_value();
-        };
-        if wait.is_parked()
-            && let Some(Won::This(sent)) = wait.give_up()
-        {
-            return sent.err().map(SendError::into_inner);
-        }
-        // SAFETY: the wait is over.
-        unsafe { wait.cases().1.disarm() }
+    fn into_future(self) -> SendFuture<'a, T, F> {
+        let (chan, value, site) = self.into_parts();
+        SendFuture::new(chan, value.expect("it has not gone"), site, false)
     }
 }
 

@@ -1,120 +1,73 @@
-//! Cases in which no value moves: a request for a permit, and a wait for the
-//! close. They wait alone, not in a select.
+//! What a task does in operations that move no value ([`Step`]): it asks for a
+//! permit, or waits for the close. Those that move one are in [`crate::steps`].
 
-use std::cell::{Cell, OnceCell};
-use std::panic::Location;
 use std::ptr::NonNull;
 
-use crate::arm::{Arm, Erased, Target};
-use crate::face::{Closed, SendFace};
 use crate::hchan::Hchan;
-use crate::header::Guard;
-use crate::parker::Wake;
+use crate::header::{Guard, Header};
+use crate::operation::Step;
 use crate::results::Reserved;
-use crate::waiting::{Waiting, sent_on_closed};
-use crate::waitq::{Direction, Outcome, Site, Waiter};
+use crate::waitq::{Direction, Outcome, Waiter};
 
-/// A request for a permit of a channel, which is nil if it is none.
-pub(crate) struct ReserveCase<'a, T> {
+/// A request for a permit of a channel, which is nil if it is none. It ends
+/// with one that is to be given back, or because the channel is closed.
+pub(crate) struct ReserveStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
-    waiter: OnceCell<Waiter>,
-    granted: Cell<bool>,
 }
 
 /// A wait for the close of a channel, which is nil if it is none.
-pub(crate) struct CloseCase<'a, T> {
+pub(crate) struct CloseStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
-    waiter: OnceCell<Waiter>,
 }
 
-// SAFETY: the pointers in `waiter` are to the party, which moves with the
-// case; the channel may be shared as `T: Send`.
-unsafe impl<T: Send> Send for ReserveCase<'_, T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Send for CloseCase<'_, T> {}
-
-impl<'a, T> ReserveCase<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        ReserveCase {
-            chan,
-            site,
-            waiter: OnceCell::new(),
-            granted: Cell::new(false),
-        }
-    }
-
-    /// The result of a case that has won: what `permit` makes of the channel
-    /// that owes one.
-    #[track_caller]
-    pub(crate) fn take<F: SendFace<()>, P>(
-        &self,
-        permit: impl FnOnce(&'a Hchan<T>) -> P,
-    ) -> F::Reserved<P> {
-        let chan = self.chan.expect("nil grants nothing");
-        if self.granted.take() {
-            return F::reserved(permit(chan));
-        }
-        let caller = Location::caller();
-        let text = || sent_on_closed(chan, self.site, caller);
-        F::refused(Closed { text: &text })
+impl<'a, T> ReserveStep<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
+        ReserveStep { chan }
     }
 }
 
-impl<T> Drop for ReserveCase<'_, T> {
-    fn drop(&mut self) {
-        // Granted at the look, and never taken.
-        if let (Some(chan), true) = (self.chan, self.granted.take()) {
-            chan.release();
-        }
+impl<'a, T> CloseStep<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
+        CloseStep { chan }
     }
 }
 
-impl<'a, T> CloseCase<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        CloseCase {
-            chan,
-            site,
-            waiter: OnceCell::new(),
-        }
-    }
-}
+impl<T> Step for ReserveStep<'_, T> {
+    /// Whether it was granted.
+    type Out = bool;
+    type Got = bool;
+    const DIRECTION: Direction = Direction::Send;
 
-impl<T> Erased for ReserveCase<'_, T> {
-    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
+    }
+
+    fn at_once(&self) -> Option<bool> {
+        self.attempt(&mut self.header()?.lock())
+    }
+
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<bool> {
         match self.chan?.op(guard).reserve() {
-            Reserved::Granted => self.granted.set(true),
-            Reserved::Closed => {}
-            Reserved::Full => return None,
+            Reserved::Granted => Some(true),
+            Reserved::Closed => Some(false),
+            Reserved::Full => None,
         }
-        Some(Wake::None)
     }
 
-    fn attempt_alone(&self) -> Option<Wake> {
-        self.attempt(&mut self.chan?.header().lock())
-    }
-
-    fn waiter(&self) -> &OnceCell<Waiter> {
-        &self.waiter
+    fn conclude(&self, granted: bool) -> bool {
+        granted
     }
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
     }
 
-    fn site(&self) -> Site {
-        self.site
+    unsafe fn settle(&self, outcome: Outcome) -> bool {
+        outcome.has_moved()
     }
 
-    fn settle(&self, outcome: Outcome) {
-        self.granted.set(outcome == Outcome::Moved);
-    }
-
-    fn abandon(&self) {
-        let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
-            return;
-        };
+    unsafe fn abandon(&self, waiter: &Waiter) {
+        let chan = self.chan.expect("nil grants nothing");
         let mut guard = chan.header().lock();
         // SAFETY: ours, and of this channel.
         unsafe { guard.withdraw(NonNull::from(waiter)) };
@@ -124,51 +77,34 @@ impl<T> Erased for ReserveCase<'_, T> {
     }
 }
 
-impl<T> Erased for CloseCase<'_, T> {
-    fn attempt(&self, guard: &mut Guard<'_>) -> Option<Wake> {
+impl<T> Step for CloseStep<'_, T> {
+    type Out = ();
+    type Got = ();
+    const DIRECTION: Direction = Direction::Close;
+
+    fn header(&self) -> Option<&Header> {
+        self.chan.map(Hchan::header)
+    }
+
+    fn at_once(&self) -> Option<()> {
+        self.header()?.is_closed().then_some(())
+    }
+
+    fn attempt(&self, guard: &mut Guard<'_>) -> Option<()> {
         // Nil is never closed.
         self.chan?;
-        guard.closed.then_some(Wake::None)
+        guard.closed.then_some(())
     }
 
-    fn attempt_alone(&self) -> Option<Wake> {
-        self.attempt(&mut self.chan?.header().lock())
-    }
-
-    fn waiter(&self) -> &OnceCell<Waiter> {
-        &self.waiter
-    }
+    fn conclude(&self, (): ()) {}
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
     }
 
-    fn site(&self) -> Site {
-        self.site
-    }
+    unsafe fn settle(&self, _: Outcome) {}
 
-    fn settle(&self, _: Outcome) {}
-
-    fn abandon(&self) {
-        unreachable!("nothing moved")
+    unsafe fn abandon(&self, _: &Waiter) {
+        unreachable!("nothing moves")
     }
 }
-
-macro_rules! waits_alone {
-    ($case:ident, $direction:ident) => {
-        impl<T> Waiting for $case<'_, T> {
-            /// Asked of the case itself.
-            type Out = ();
-
-            fn arm(&self) -> Arm<'_> {
-                let header = self.chan.map(Hchan::header);
-                Arm::new(Target::new(header, Direction::$direction), self)
-            }
-
-            fn take(&self) {}
-        }
-    };
-}
-
-waits_alone!(ReserveCase, Send);
-waits_alone!(CloseCase, Close);

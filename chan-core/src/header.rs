@@ -58,6 +58,11 @@ pub(crate) struct Guarded {
     pub(crate) closed: bool,
     /// What the two sides are told (L2 of `sides`).
     plain: bool,
+    /// Whether anything can be plain: there is a buffer, and no timer feeds it.
+    buffered: bool,
+    /// What those without the lock are told, and what they always are.
+    told: Flags,
+    base: Flags,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
     /// Values that came back and are in no slot.
@@ -107,6 +112,7 @@ impl Header {
         element: fn() -> &'static str,
         free: unsafe fn(NonNull<Header>),
     ) -> Self {
+        let base = Flags::TIMED.when(birth.source.is_some());
         let guarded = Guarded {
             recvq: WaitQueue::new(Place::Recvq),
             sendq: WaitQueue::new(Place::Sendq),
@@ -114,6 +120,10 @@ impl Header {
             closeq: WaitQueue::new(Place::Closeq),
             closed: false,
             plain: false,
+            buffered: birth.capacity > 0 && birth.source.is_none(),
+            // Not so: the first guard to go tells what is.
+            told: Flags::CLOSED,
+            base,
             permits: 0,
             returned: 0,
             closed_at: None,
@@ -123,10 +133,9 @@ impl Header {
             outdated: 0,
             notes: None,
         };
-        let timed = Flags::TIMED.when(birth.source.is_some());
         let header = Header {
             sides: Sides::new(birth.capacity),
-            readiness: Readiness::new(timed),
+            readiness: Readiness::new(base),
             guarded: UnsafeCell::new(guarded),
             handles: AtomicU64::new(all.0),
             present: AtomicUsize::new(2),
@@ -137,8 +146,7 @@ impl Header {
             weak: WeakCount::new(),
             free,
         };
-        // The first guard to go says what is plain. Nobody knows the channel
-        // yet, so there is nothing to lock.
+        // Nobody knows the channel yet, so there is nothing to lock.
         drop(header.guard());
         header
     }
@@ -297,11 +305,39 @@ impl<'a> Guard<'a> {
     /// Tells the two sides, and those without the lock, what has changed.
     #[inline(always)]
     fn publish(&mut self) {
+        let flags = self
+            .base
+            .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
+            .and(Flags::SENDERS.when(!self.sendq.is_empty()));
+        let rare = usize::from(self.closed) | self.permits | self.returned;
+        let flags = if rare == 0 { flags } else { self.rare(flags) };
+        if flags != self.told {
+            self.tell(flags);
+        }
+    }
+
+    /// The flags of a channel that is closed, or has permits out or values that
+    /// came back.
+    #[cold]
+    fn rare(&self, flags: Flags) -> Flags {
+        let promised = self.permits > 0 && !self.header.is_unbounded();
+        let flags = if self.closed {
+            flags.without(Flags::SENDERS).and(Flags::CLOSED)
+        } else {
+            flags
+        };
+        flags
+            .and(Flags::RETURNED.when(self.returned > 0))
+            .and(Flags::PERMITS.when(promised))
+            .and(Flags::FULL.when(promised && self.is_full()))
+    }
+
+    #[inline]
+    fn tell(&mut self, flags: Flags) {
         let header = self.header;
-        let waited_for = !self.recvq.is_empty() || !self.sendq.is_empty();
-        let promised = self.permits > 0 && !header.is_unbounded();
-        let special = waited_for || promised || self.closed || self.returned > 0;
-        let plain = !special && header.capacity() > 0 && header.birth.source.is_none();
+        self.told = flags;
+        header.readiness.set(flags);
+        let plain = self.buffered && flags == self.base;
         if self.plain != plain {
             self.plain = plain;
             for side in [&header.sides.tail, &header.sides.head] {
@@ -309,18 +345,23 @@ impl<'a> Guard<'a> {
                 unsafe { side.own.with_mut(|own| own.plain = plain) };
             }
         }
-        let flags = Flags::TIMED.when(header.birth.source.is_some());
-        header.readiness.set(if special {
-            flags
-                .and(Flags::CLOSED.when(self.closed))
-                .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
-                .and(Flags::SENDERS.when(!self.sendq.is_empty() && !self.closed))
-                .and(Flags::RETURNED.when(self.returned > 0))
-                .and(Flags::PERMITS.when(promised))
-                .and(Flags::FULL.when(promised && self.is_full()))
-        } else {
-            flags
-        });
+    }
+
+    /// Takes a waiter that was completed out of the list of the handed, and
+    /// gives the lock back. Nothing has changed that others are told.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in that list, and of this channel.
+    #[inline]
+    pub(crate) unsafe fn unlist(self, waiter: NonNull<Waiter>) {
+        let mut guard = ManuallyDrop::new(self);
+        // SAFETY: the caller's promise. The access ends before the lock, once.
+        unsafe {
+            guard.handed.remove(waiter);
+            ManuallyDrop::drop(&mut guard.access);
+        }
+        guard.header.sides.unlock();
     }
 
     /// Whether values and permits fill the buffer.
@@ -472,12 +513,14 @@ impl Guarded {
         // SAFETY: alive until its party is done, and ours to write (Q4).
         unsafe {
             let party = waiter.as_ref().party();
-            waiter.as_ref().set_outcome(Outcome::Moved);
+            let mut outcome = Outcome::Moved;
             if party.as_ref().is_task() {
                 let ticket = first.unwrap_or_else(|| self.ticket());
                 waiter.as_ref().set_ticket(ticket);
                 self.handed.push_back(waiter);
+                outcome = Outcome::Handed;
             }
+            waiter.as_ref().set_outcome(outcome);
             parker::finish(party.as_ptr())
         }
     }

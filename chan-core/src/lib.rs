@@ -118,6 +118,7 @@ mod blocking;
 mod ending;
 mod hchan;
 mod nil;
+mod operation;
 mod plain;
 
 mod handle;
@@ -132,6 +133,7 @@ mod future;
 mod grant;
 mod look;
 mod selection;
+mod steps;
 mod task_wait;
 mod waiting;
 

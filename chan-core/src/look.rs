@@ -43,7 +43,7 @@ use std::ptr::NonNull;
 use crate::arm::{Arm, Target};
 use crate::nil;
 use crate::parker::{Party, Wake};
-use crate::waitq::{Outcome, Waiter};
+use crate::waitq::Outcome;
 
 /// The most cases that a select can have, as in Go.
 pub(crate) const MOST: usize = 1 << 16;
@@ -344,7 +344,8 @@ pub(crate) unsafe fn withdraw<A: Arms + ?Sized>(
     for &index in order {
         let arm = arms.arm(index);
         let waiter = NonNull::from(arm.waiter());
-        if !has_left(party, arm.waiter()) {
+        // SAFETY: ours, and a case of this party.
+        if !unsafe { arm.waiter().has_left(party) } {
             let mut guard = arm.header_or_nil().lock();
             // SAFETY: ours, and of the channel of this guard.
             unsafe { guard.withdraw(waiter) };
@@ -362,15 +363,6 @@ pub(crate) unsafe fn withdraw<A: Arms + ?Sized>(
     winner
 }
 
-/// Whether the one who completed the wait took this waiter out (parker, P3).
-fn has_left(party: &Party, waiter: &Waiter) -> bool {
-    if party.is_task() || !party.is_done() || !std::ptr::eq(party.winner(), waiter) {
-        return false;
-    }
-    // SAFETY: its party is done, and it is the one that won.
-    unsafe { waiter.outcome() == Outcome::Moved }
-}
-
 /// Pass 3 of a task that is not interested any more: a value received goes on,
 /// a value sent stays sent.
 ///
@@ -385,7 +377,7 @@ pub(crate) unsafe fn abandon<A: Arms + ?Sized>(arms: &A, order: &[u16]) {
         let mut guard = arm.header_or_nil().lock();
         // SAFETY: ours, and the lock of its channel is held.
         unsafe {
-            if waiter.outcome() == Outcome::Moved {
+            if waiter.outcome().has_moved() {
                 // It leaves its queue in one step with giving back.
                 moved = Some(index);
             } else {

@@ -865,7 +865,7 @@ fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
         (false, true, Direction::Close) => WaitReason::CloseNil,
     };
     let since = party.since();
-    let holds_value = outcome == Outcome::Moved && waiter.direction() == Direction::Recv;
+    let holds_value = outcome.has_moved() && waiter.direction() == Direction::Recv;
     Wait {
         id: WaitId(id),
         party: PartyId(ptr::from_ref(party) as usize),

@@ -110,6 +110,31 @@ impl Party {
         Party::new(who, cases, select, has_deadline)
     }
 
+    /// Writes to `place` a task that is about to wait on one case, to be woken
+    /// by `waker`. (In place: built elsewhere and moved it costs ten
+    /// nanoseconds, as what was just written in words is read in pairs.)
+    ///
+    /// # Safety
+    ///
+    /// `place` is there to be written, and nobody looks.
+    #[inline(always)]
+    pub(crate) unsafe fn write_task(place: *mut Party, waker: Waker, has_deadline: bool) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (&raw mut (*place).state).write(AtomicU32::new(WAITING));
+            (&raw mut (*place).winner).write(AtomicPtr::new(ptr::null_mut()));
+            (&raw mut (*place).since).write(AtomicU64::new(clock::now()));
+            (&raw mut (*place).ticket).write(AtomicU64::new(0));
+            let data = waker.data() as usize;
+            (&raw mut (*place).waker_data).write(AtomicUsize::new(data));
+            (&raw mut (*place).task).write(watch::current_task());
+            (&raw mut (*place).cases).write(1);
+            (&raw mut (*place).select).write(false);
+            (&raw mut (*place).has_deadline).write(has_deadline);
+            (&raw mut (*place).who).write(Who::Task(UnsafeCell::new(Some(waker))));
+        }
+    }
+
     fn new(who: Who, cases: u32, select: bool, has_deadline: bool) -> Self {
         Party {
             state: AtomicU32::new(WAITING),
@@ -482,7 +507,7 @@ pub(crate) enum Wake {
 
 impl Wake {
     /// Wakes the party.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fire(self) {
         match self {
             Wake::None => {}

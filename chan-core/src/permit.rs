@@ -12,17 +12,17 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::blocking::Stop;
-use crate::case_list::{Cons, End};
 use crate::chan::{Chan, SendChan, send_on_closed};
 use crate::error::{Full, SendError, SendTimedOut, SendTimeoutError, TrySendError};
-use crate::face::{GoFace, RustFace, SendFace};
-use crate::grant::ReserveCase;
+use crate::face::{Closed, GoFace, RustFace, SendFace};
+use crate::grant::ReserveStep;
 use crate::handle::{ALL, Handle, TX};
 use crate::hchan::Hchan;
 use crate::nil;
+use crate::operation::Operation;
 use crate::results::Reserved;
 use crate::sender::Sender;
-use crate::task_wait::TaskWait;
+use crate::waiting::sent_on_closed;
 use crate::waitq::{Direction, Site};
 
 /// A handle that can send, of either kind.
@@ -198,17 +198,19 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ReserveFuture<'a, T, F: SendFace<()>> {
-    selection: TaskWait<Cons<End, ReserveCase<'a, T>>, 1>,
+    operation: Operation<ReserveStep<'a, T>>,
     handle: Option<SendingHandle<'a, T>>,
+    site: Site,
     face: std::marker::PhantomData<fn() -> F>,
 }
 
 impl<'a, T, F: SendFace<()>> ReserveFuture<'a, T, F> {
     fn new(handle: Option<SendingHandle<'a, T>>, site: Site) -> Self {
-        let case = ReserveCase::new(handle.map(SendingHandle::chan), site);
+        let step = ReserveStep::new(handle.map(SendingHandle::chan));
         ReserveFuture {
-            selection: TaskWait::operation(Cons(End, case), false),
+            operation: Operation::new(step, site, false),
             handle,
+            site,
             face: std::marker::PhantomData,
         }
     }
@@ -218,13 +220,19 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
     type Output = F::Reserved<Permit<'a, T>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.handle;
-        // SAFETY: the selection is pinned with the future: nothing moves out
-        // of it, and neither type has a Drop that could.
-        let selection = unsafe { self.map_unchecked_mut(|this| &mut this.selection) };
-        ready!(selection.as_ref().poll(cx, |_| 0));
-        let permit = |_| Permit(handle.expect("nil grants nothing"));
-        Poll::Ready(selection.cases().1.take::<F, _>(permit))
+        let (handle, site) = (self.handle, self.site);
+        // SAFETY: the operation is pinned with the future: nothing moves out
+        // of it, and the future has no Drop that could.
+        let operation = unsafe { self.into_ref().map_unchecked(|this| &this.operation) };
+        let granted = ready!(operation.poll(cx));
+        let handle = handle.expect("nil grants nothing");
+        Poll::Ready(if granted {
+            F::reserved(Permit(handle))
+        } else {
+            let caller = Location::caller();
+            let text = || sent_on_closed(handle.chan(), site, caller);
+            F::refused(Closed { text: &text })
+        })
     }
 }
 

@@ -77,6 +77,11 @@ impl Flags {
     }
 
     #[inline(always)]
+    pub(crate) fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
+    }
+
+    #[inline(always)]
     fn has(self, other: Flags) -> bool {
         self.0 & other.0 != 0
     }
@@ -144,15 +149,13 @@ impl Readiness {
         }
     }
 
-    /// Brings it up to date. Under the lock.
+    /// Brings it up to date, as something has changed. Under the lock.
     #[inline(always)]
     pub(crate) fn set(&self, flags: Flags) {
         // Ours alone to write: nobody else has the lock.
         let old = self.0.load(Ordering::Relaxed);
-        if old & Flags::ALL != flags.0 {
-            let new = (old & !Flags::ALL | flags.0).wrapping_add(ONE);
-            self.0.store(new, Ordering::Release);
-        }
+        let new = (old & !Flags::ALL | flags.0).wrapping_add(ONE);
+        self.0.store(new, Ordering::Release);
     }
 }
 

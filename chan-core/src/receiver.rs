@@ -167,7 +167,7 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv_async(&self) -> RecvFuture<'_, T, RustFace> {
-        RecvFuture::new(self.arm())
+        RecvFuture::new(self.chan(), Location::caller(), false)
     }
 
     /// Iterates over the values until the channel is closed and drained,

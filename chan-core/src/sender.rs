@@ -158,7 +158,7 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn send_async(&self, value: T) -> SendFuture<'_, T, RustFace> {
-        SendFuture::new(self.arm(value))
+        SendFuture::new(self.chan(), value, Location::caller(), false)
     }
 
     /// Closes the channel for everybody: sends fail from now on, receivers

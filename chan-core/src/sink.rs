@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
-use crate::case::SendCase;
 use crate::chan::{Chan, SendChan};
 use crate::coop;
 use crate::error::SendError;
@@ -124,7 +123,7 @@ impl<'a, T, F: SendFace<T>> SendSink<'a, T, F> {
 
     /// Has a value wait for room.
     fn arm(&mut self, value: T) {
-        let send = SendFuture::new(SendCase::new(self.chan.map(Lease::chan), value, self.site));
+        let send = SendFuture::new(self.chan.map(Lease::chan), value, self.site, false);
         match &mut self.send {
             Some(slot) => slot.set(send),
             None => self.send = Some(Box::pin(send)),

@@ -12,7 +12,6 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use crate::case::RecvCase;
 use crate::chan::{Chan, RecvChan};
 use crate::coop;
 use crate::face::RustFace;
@@ -110,7 +109,7 @@ impl<T> Stream for RecvStream<'_, T> {
             if let Some(answer) = this.chan.and_then(|chan| this.look(chan.chan())) {
                 return Poll::Ready(answer);
             }
-            let receive = RecvFuture::new(RecvCase::new(this.chan.map(Lease::chan), this.site));
+            let receive = RecvFuture::new(this.chan.map(Lease::chan), this.site, false);
             match &mut this.wait {
                 Some(wait) => wait.set(receive),
                 None => this.wait = Some(Box::pin(receive)),

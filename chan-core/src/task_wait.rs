@@ -1,5 +1,6 @@
-//! A task that waits, for one case or several: how it queues up, and what its
-//! polls and its end do then.
+//! A task that waits for the first of several cases: how it queues up, and what
+//! its polls and its end do then. One operation alone is less:
+//! [`crate::operation`].
 //!
 //! S5  A task whose wait is dropped after a case has won loses nothing: a value
 //!     received goes on ([`look::abandon`]), a value sent stays sent.
@@ -14,7 +15,7 @@ use std::task::{Context, Poll};
 use crate::arm::Arm;
 use crate::case_list::WaitingList;
 use crate::coop;
-use crate::look::{self, Arms, Frozen, Glance};
+use crate::look::{self, Arms, Frozen};
 use crate::parker::Party;
 
 /// What a task waits for, linked or about to be.
@@ -29,7 +30,7 @@ pub(crate) struct TaskWait<W: WaitingList, const N: usize> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing has happened.
+    /// It is about to queue up.
     Fresh,
     /// The cases are queued.
     Parked,
@@ -38,11 +39,6 @@ enum Stage {
 }
 
 impl<W: WaitingList, const N: usize> TaskWait<W, N> {
-    /// One operation.
-    pub(crate) fn operation(cases: W, has_deadline: bool) -> Self {
-        TaskWait::new(cases, N, Party::task(N as u32, false, has_deadline))
-    }
-
     pub(crate) fn new(cases: W, first: usize, party: Party) -> Self {
         const { check_count::<N>(W::LEN) };
         TaskWait {
@@ -59,10 +55,11 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
     pub(crate) fn poll(
         self: Pin<&Self>,
         cx: &mut Context<'_>,
-        chance: impl FnMut(u32) -> u32,
+        mut chance: impl FnMut(u32) -> u32,
     ) -> Poll<W::Won> {
         let won = match self.stage.get() {
-            Stage::Fresh => self.first_poll(cx, chance),
+            // What was foreign panicked when it was about to queue up.
+            Stage::Fresh => self.queue(cx, &mut chance),
             Stage::Parked => self.next_poll(cx),
             Stage::Over => panic!("polled after it was ready"),
         };
@@ -81,7 +78,7 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
     #[track_caller]
     pub(crate) fn give_up(self: Pin<&Self>) -> Option<W::Won> {
         let won = match self.stage.replace(Stage::Over) {
-            Stage::Fresh => self.look(N, &mut |_| 0),
+            Stage::Fresh => None,
             // SAFETY: parked, and over from here on.
             Stage::Parked => unsafe {
                 look::withdraw(&self.arms()[..], &in_order::<N>(), &self.party)
@@ -89,80 +86,6 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
             Stage::Over => None,
         };
         Some(self.cases.take(won?.into()))
-    }
-
-    /// Whether it waits.
-    pub(crate) fn is_parked(&self) -> bool {
-        self.stage.get() == Stage::Parked
-    }
-
-    /// The cases.
-    pub(crate) fn cases(&self) -> &W {
-        &self.cases
-    }
-
-    fn look(&self, first: usize, chance: &mut impl FnMut(u32) -> u32) -> Option<u16> {
-        let (arms, order) = (self.arms(), const { in_order::<N>() });
-        match look::at_once(&arms[..], &order, &mut [0; N], first, chance) {
-            Glance::Won(index, wake) => {
-                self.stage.set(Stage::Over);
-                wake.fire();
-                Some(index)
-            }
-            Glance::Idle(_) | Glance::Lost => None,
-        }
-    }
-
-    fn first_poll(
-        self: Pin<&Self>,
-        cx: &mut Context<'_>,
-        mut chance: impl FnMut(u32) -> u32,
-    ) -> Option<u16> {
-        if coop::must_yield(cx) {
-            return None;
-        }
-        match self.look(self.first, &mut chance) {
-            Some(won) => {
-                coop::was_ready();
-                Some(won)
-            }
-            None => self.queue(cx, &mut chance),
-        }
-    }
-
-    /// The first poll of one case, which was not ready a moment ago.
-    #[track_caller]
-    pub(crate) fn queue_up(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<W::Won> {
-        debug_assert!(N == 1 && self.stage.get() == Stage::Fresh);
-        let won = self.queue_one(cx);
-        self.result(won)
-    }
-
-    /// [`TaskWait::queue`] for one case: one lock, and nothing to put in order.
-    fn queue_one(self: Pin<&Self>, cx: &mut Context<'_>) -> Option<u16> {
-        let waker = cx.waker().clone();
-        // SAFETY: nothing is linked yet.
-        let none = unsafe { self.party.set_waker(waker) };
-        debug_assert!(none.is_none(), "the first poll comes once");
-        let arms = self.arms();
-        let arm = arms[0];
-        let mut guard = arm.header_or_nil().lock();
-        if arm.header().is_some()
-            && let Some(wake) = arm.attempt(&mut guard)
-        {
-            drop(guard);
-            self.stage.set(Stage::Over);
-            wake.fire();
-            return Some(0);
-        }
-        self.stage.set(Stage::Parked);
-        // SAFETY: the guard is of this case's channel. `self` is pinned, and
-        // `withdraw` or `abandon` comes before its end: in `next_poll`,
-        // `give_up` or `drop`.
-        unsafe { arm.park(&mut guard, &self.party, 0) };
-        drop(guard);
-        coop::waits();
-        None
     }
 
     /// Queues up, unless a case is ready.

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Alarm;
-use crate::case::{RecvCase, SendCase};
 use crate::case_list::CaseList;
 use crate::chan::{Chan, RecvChan, SendChan};
 #[cfg(doc)]
@@ -239,9 +238,8 @@ macro_rules! receives_in_time {
                 &self,
                 timeout: Duration,
             ) -> RecvTimeoutFuture<'_, T, $manners> {
-                let case = RecvCase::new(self.chan(), Location::caller());
                 RecvTimeoutFuture {
-                    receive: RecvFuture::with_deadline(case, true),
+                    receive: RecvFuture::new(self.chan(), Location::caller(), true),
                     alarm: Alarm::within(timeout),
                 }
             }
@@ -270,9 +268,8 @@ macro_rules! receives_in_time {
                 &self,
                 deadline: Instant,
             ) -> RecvTimeoutFuture<'_, T, $manners> {
-                let case = RecvCase::new(self.chan(), Location::caller());
                 RecvTimeoutFuture {
-                    receive: RecvFuture::with_deadline(case, true),
+                    receive: RecvFuture::new(self.chan(), Location::caller(), true),
                     alarm: Alarm::new(Some(deadline)),
                 }
             }
@@ -315,9 +312,8 @@ macro_rules! sends_in_time {
                 value: T,
                 timeout: Duration,
             ) -> SendTimeoutFuture<'_, T, $manners> {
-                let case = SendCase::new(self.chan(), value, Location::caller());
                 SendTimeoutFuture {
-                    send: SendFuture::with_deadline(case, true),
+                    send: SendFuture::new(self.chan(), value, Location::caller(), true),
                     alarm: Alarm::within(timeout),
                 }
             }
@@ -351,9 +347,8 @@ macro_rules! sends_in_time {
                 value: T,
                 deadline: Instant,
             ) -> SendTimeoutFuture<'_, T, $manners> {
-                let case = SendCase::new(self.chan(), value, Location::caller());
                 SendTimeoutFuture {
-                    send: SendFuture::with_deadline(case, true),
+                    send: SendFuture::new(self.chan(), value, Location::caller(), true),
                     alarm: Alarm::new(Some(deadline)),
                 }
             }

@@ -162,7 +162,7 @@ impl<T, F> Erased for RecvWaiting<'_, T, F> {
 
     fn settle(&self, outcome: Outcome) {
         self.got.set(match outcome {
-            Outcome::Moved => Got::InSlot,
+            outcome if outcome.has_moved() => Got::InSlot,
             _ => Got::Closed,
         });
     }
@@ -171,25 +171,35 @@ impl<T, F> Erased for RecvWaiting<'_, T, F> {
         let (Some(chan), Some(waiter)) = (self.chan, self.waiter.get()) else {
             return;
         };
-        let node = Comeback::empty();
-        let mut guard = chan.header().lock();
-        // SAFETY: ours, of this channel, and done: the value moved in, and is
-        // taken out once. Leaving the queue and giving back are one step, so
-        // that a watcher never sees the value nowhere.
-        let (value, ticket) = unsafe {
-            let ticket = waiter.ticket();
-            guard.withdraw(NonNull::from(waiter));
-            (self.slot.with(|slot| slot.assume_init_read()), ticket)
-        };
-        if guard.is_outdated(ticket) {
-            drop(guard);
-            return drop(value);
-        }
-        let (wake, node) = chan.op(&mut guard).give_back(value, ticket, node);
-        drop(guard);
-        drop(node);
-        wake.fire();
+        // SAFETY: ours, done, and with the value in the slot.
+        unsafe { give_back(chan, waiter, &self.slot) };
     }
+}
+
+/// A value that was handed over is not wanted, and goes on.
+///
+/// # Safety
+///
+/// The waiter is the caller's, its wait is over, and the value has moved into
+/// the slot, to be taken out once.
+pub(crate) unsafe fn give_back<T>(chan: &Hchan<T>, waiter: &Waiter, slot: &Slot<T>) {
+    let node = Comeback::empty();
+    let mut guard = chan.header().lock();
+    // SAFETY: the caller's promise. Leaving the queue and giving back are one
+    // step, so that a watcher never sees the value nowhere.
+    let (value, ticket) = unsafe {
+        let ticket = waiter.ticket();
+        guard.withdraw(NonNull::from(waiter));
+        (slot.with(|slot| slot.assume_init_read()), ticket)
+    };
+    if guard.is_outdated(ticket) {
+        drop(guard);
+        return drop(value);
+    }
+    let (wake, node) = chan.op(&mut guard).give_back(value, ticket, node);
+    drop(guard);
+    drop(node);
+    wake.fire();
 }
 
 impl<T, F> Drop for RecvWaiting<'_, T, F> {
@@ -316,16 +326,6 @@ impl<'a, T, F> SendWaiting<'a, T, F> {
         }
     }
 
-    /// The value, if it has not gone.
-    ///
-    /// # Safety
-    ///
-    /// Its wait is over, or has not begun.
-    pub(crate) unsafe fn disarm(&self) -> Option<T> {
-        // SAFETY: the caller's promise.
-        unsafe { self.offer.take_out() }
-    }
-
     /// What it has to send.
     pub(crate) fn offer(&mut self) -> &mut Offer<T> {
         &mut self.offer
@@ -398,7 +398,7 @@ impl<T, F> Erased for SendWaiting<'_, T, F> {
 
     fn settle(&self, outcome: Outcome) {
         self.offer.state.set(match outcome {
-            Outcome::Moved => Sending::Gone,
+            outcome if outcome.has_moved() => Sending::Gone,
             _ => Sending::Closed,
         });
     }

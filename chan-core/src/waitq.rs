@@ -69,10 +69,21 @@ pub enum Direction {
 pub(crate) enum Outcome {
     /// Not yet.
     Pending,
-    /// The value went over.
+    /// The value went over, and the waiter has left its queue for good.
     Moved,
+    /// The value went over to a task, or from one, that is listed until it
+    /// leaves ([`Place::Handed`]).
+    Handed,
     /// The channel was closed.
     Closed,
+}
+
+impl Outcome {
+    /// Whether the value went over.
+    #[inline(always)]
+    pub(crate) fn has_moved(self) -> bool {
+        matches!(self, Outcome::Moved | Outcome::Handed)
+    }
 }
 
 struct Links {
@@ -102,6 +113,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// The case number `index` of `party`.
+    #[inline(always)]
     pub(crate) fn new(
         party: NonNull<Party>,
         slot: Option<NonNull<()>>,
@@ -157,6 +169,19 @@ impl Waiter {
     pub(crate) unsafe fn outcome(&self) -> Outcome {
         // SAFETY: Q4.
         unsafe { self.outcome.with(|outcome| *outcome) }
+    }
+
+    /// Whether the one who completed the wait has taken this waiter out, so
+    /// that its owner need not (parker, P3).
+    ///
+    /// # Safety
+    ///
+    /// The caller is the owner, and `party` the waiter's.
+    #[inline]
+    pub(crate) unsafe fn has_left(&self, party: &Party) -> bool {
+        // SAFETY: Q4, once it is done; of a case that has not won nobody ever
+        // writes it.
+        party.is_done() && unsafe { self.outcome() } == Outcome::Moved
     }
 
     /// # Safety
@@ -253,6 +278,7 @@ impl WaitQueue {
     /// # Safety
     ///
     /// The waiter is in no queue, and Q2 will hold until it is removed.
+    #[inline]
     pub(crate) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>) {
         let (place, tail) = (self.place, self.tail);
         // SAFETY: Q1, since `&mut self` is had under the lock.
@@ -281,8 +307,22 @@ impl WaitQueue {
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<NonNull<Waiter>> {
         let waiter = self.head?;
-        // SAFETY: the head is in this queue.
-        unsafe { self.remove(waiter) };
+        // SAFETY: the head is in this queue, whose lock is held (Q1, Q2).
+        let next = unsafe {
+            cursor::leave(waiter);
+            waiter.as_ref().links.with_mut(|links| {
+                debug_assert_eq!(links.place, self.place, "Q3");
+                links.place = Place::Nowhere;
+                links.next.take()
+            })
+        };
+        self.head = next;
+        match next {
+            // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
+            Some(next) => unsafe { next.as_ref().links.with_mut(|links| links.prev = None) },
+            None => self.tail = None,
+        }
+        self.len -= 1;
         Some(waiter)
     }
 
@@ -291,6 +331,7 @@ impl WaitQueue {
     /// # Safety
     ///
     /// The waiter is in this queue.
+    #[inline]
     pub(crate) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
         let place = self.place;
         // SAFETY: the waiter is in this queue, whose lock is held.

@@ -479,6 +479,7 @@ pub fn set_current_task(task: TaskId) -> TaskId {
 ///
 /// assert_eq!(current_task(), TaskId(0), "none was set on this thread");
 /// ```
+#[inline]
 pub fn current_task() -> TaskId {
     CURRENT.get()
 }

@@ -224,6 +224,35 @@ fn a_waker_that_panics_as_it_is_not_needed_any_more() {
     ledger.check_all_received();
 }
 
+/// A send finds a receiver, whose waker panics. It has happened: polled again
+/// it does not send what it has not got any more, nor wait with it.
+#[test]
+fn a_send_whose_receiver_panics_as_it_is_woken_has_happened() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a wake")
+        }
+    }
+
+    let ledger = Ledger::new(2);
+    for id in [0, 1] {
+        let chan = Chan::new(id);
+        let mut receive = Box::pin(chan.recv_async());
+        assert!(poll_with(&mut receive, &Arc::new(Panics).into()).is_pending());
+        let mut send = Box::pin(chan.send_async(ledger.item(id)));
+        assert!(caught(|| poll_box(&mut send)), "its receiver is woken");
+        assert!(caught(|| poll_box(&mut send)), "it is over");
+        assert!(chan.try_recv().is_err(), "nobody waits to send");
+        drop(send);
+        let Poll::Ready(Some(item)) = poll_box(&mut receive) else {
+            panic!("it was handed over")
+        };
+        assert_eq!(item.receive(), id);
+    }
+    ledger.check_all_received();
+}
+
 /// A select whose waker is of no use, because a sender came meanwhile, and
 /// panics as it goes: the sender is woken all the same.
 #[test]
