@@ -1,9 +1,9 @@
 //! `on_deadlock`: programs in which everybody waits, and some in which somebody
 //! does not. Each is a process, and this program starts them all.
 
-use std::process::{Command, ExitCode, Stdio, exit};
+use std::process::{Child, Command, ExitCode, Output, Stdio, exit};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use chan_core::{Builder, Chan, Context, after};
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     });
     let mut failed = 0;
     for (&(name, _, end), child) in children.collect::<Vec<_>>() {
-        let output = child.wait_with_output().expect("it ends");
+        let output = output(child);
         let is_right = output.status.code() == Some(end);
         println!("{} {name}", if is_right { "ok  " } else { "FAIL" });
         if !is_right {
@@ -82,6 +82,18 @@ fn main() -> ExitCode {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// What a program has said, and how it has ended. One that is dead and not
+/// known to be would not.
+fn output(mut child: Child) -> Output {
+    let end = Instant::now() + Duration::from_secs(120);
+    while child.try_wait().expect("it is ours").is_none() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // Of one that has ended this does nothing.
+    let _ = child.kill();
+    child.wait_with_output().expect("it has ended")
 }
 
 /// Everybody sleeps. Whoever is parked is proven, and there is no alarm.

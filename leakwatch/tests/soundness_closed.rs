@@ -39,6 +39,10 @@ enum Step {
     /// A lock that all have, for a moment.
     Lock(usize),
     Begin(Kind, Vec<Step>),
+    /// One of a pair that plays a ball to and fro so many times. One of them
+    /// always sleeps, and hardly ever the same.
+    Serve(u32),
+    Return(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,7 @@ const SHORT: Duration = Duration::from_micros(500);
 /// What all players of a program have.
 struct Shared {
     channels: Vec<Chan<u8>>,
+    ball: [Chan<u8>; 2],
     lock: Mutex<u64>,
     /// Whoever has begun.
     players: Mutex<Vec<Player>>,
@@ -160,6 +165,14 @@ impl Shared {
                 Step::RecvInTime(place) => drop(self.chan(place).recv_timeout(SHORT)),
                 Step::Nap => thread::sleep(SHORT),
                 Step::Timer => drop(after(SHORT).recv()),
+                Step::Serve(times) => (0..times).for_each(|_| {
+                    self.ball[0].send(1);
+                    self.ball[1].recv();
+                }),
+                Step::Return(times) => (0..times).for_each(|_| {
+                    self.ball[0].recv();
+                    self.ball[1].send(1);
+                }),
                 other => self.now(other),
             }
         }
@@ -181,6 +194,18 @@ impl Shared {
                 }
                 Step::Nap => tokio::time::sleep(SHORT).await,
                 Step::Timer => drop(after(SHORT).recv_async().await),
+                Step::Serve(times) => {
+                    for _ in 0..times {
+                        self.ball[0].send_async(1).await;
+                        self.ball[1].recv_async().await;
+                    }
+                }
+                Step::Return(times) => {
+                    for _ in 0..times {
+                        self.ball[0].recv_async().await;
+                        self.ball[1].send_async(1).await;
+                    }
+                }
                 other => self.now(other),
             }
         }
@@ -263,6 +288,7 @@ fn round(runtime: &Runtime, rng: &mut Rng, number: usize, threads: bool) -> [usi
         channels: (0..rng.usize(2..5))
             .map(|_| Builder::new().capacity(rng.usize(0..3)).chan())
             .collect(),
+        ball: [Chan::new(0), Chan::new(0)],
         lock: Mutex::new(0),
         players: Mutex::default(),
         number,
@@ -275,6 +301,13 @@ fn round(runtime: &Runtime, rng: &mut Rng, number: usize, threads: bool) -> [usi
         };
         let depth = if threads { 1 } else { 0 };
         shared.begin(kind, script(rng, kind, depth));
+    }
+    if rng.bool() {
+        let times = rng.u32(0..500);
+        for step in [Step::Serve(times), Step::Return(times)] {
+            // Both come to their end, so they may always be threads.
+            shared.begin(kind(rng), vec![step, Step::TrySend(rng.usize(..))]);
+        }
     }
     // It belongs to nobody, and nothing is proven before it has ended.
     let plain = rng.bool().then(|| {
@@ -335,6 +368,7 @@ fn lie(runtime: &Runtime) -> Result<bool, String> {
     let inside = world.enter();
     let shared = Arc::new(Shared {
         channels: vec![Chan::new(0)],
+        ball: [Chan::new(0), Chan::new(0)],
         lock: Mutex::new(0),
         players: Mutex::default(),
         number: usize::MAX,

@@ -147,6 +147,30 @@ alone! {
         assert!(began.elapsed() < PATIENCE);
     }
 
+    /// Those who look are at rest most of the time.
+    fn tests_at_the_same_time() {
+        let tests: Vec<_> = (0..4).map(|number| {
+            std::thread::spawn(move || failure(|| {
+                let config = Config::new().stuck_after(PATIENCE).closed_world();
+                config.run(move || {
+                    let name = format!("of test {number}");
+                    let chan = Arc::new(Builder::new().name(name).chan::<u8>());
+                    let theirs = Arc::clone(&chan);
+                    thread::spawn(move || theirs.recv()).join().unwrap();
+                    chan.send(1);
+                });
+            }))
+        }).collect();
+        for (number, test) in tests.into_iter().enumerate() {
+            let text = test.join().unwrap();
+            assert!(text.contains("Proven::ClosedWorld"), "{text}");
+            for other in 0..4 {
+                let name = format!("of test {other}");
+                assert_eq!(text.contains(&name), other == number, "{text}");
+            }
+        }
+    }
+
     /// Other tests are at rest beside it, and their waits are not its own.
     fn worlds_do_not_answer_for_each_other() {
         let (first, second) = (World::new(), World::new());

@@ -184,7 +184,9 @@ fn play(case: &Case) -> Vec<Row> {
                 if case.twin {
                     play(true, true);
                 }
-                if closed || form != Form::Arc {
+                // Of an `Arc` nothing is known but in a closed world, and of the
+                // others nothing more.
+                if closed == (form == Form::Arc) {
                     (0..natural).for_each(|_| play(false, false));
                 }
             }
