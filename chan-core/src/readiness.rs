@@ -37,7 +37,7 @@
 //! parity table). Models: `closed_flag_publishes`, `one_look_at_two_channels`;
 //! of R1: `close_meets_look`, `look_meets_send_and_close`,
 //! `look_meets_values_that_come_and_go`, `look_meets_room_that_comes_and_goes`,
-//! `look_meets_force_send`.
+//! `look_meets_force_send`, `look_meets_close_and_receipt`.
 
 use crate::sides::Sides;
 use crate::sync::atomic::{AtomicU64, Ordering};

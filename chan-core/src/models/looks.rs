@@ -3,6 +3,8 @@
 use loom::thread;
 
 use super::{Traced, model, traced};
+use crate::case::RecvArm;
+use crate::case_list::{CaseList, End};
 use crate::{Chan, Empty};
 
 /// Rule 24: "closed and empty" is not said while the value that was sent before
@@ -101,4 +103,25 @@ fn look_meets_force_send() {
             assert_eq!(chan.len(), if displaced { capacity - 1 } else { capacity });
         });
     }
+}
+
+/// R1, the second reading of the word: a channel that was closed before its
+/// last value was taken was never empty and open.
+#[test]
+fn look_meets_close_and_receipt() {
+    model(|| {
+        let chan = Chan::<Traced>::new(1);
+        chan.send(traced(1));
+        let other = {
+            let chan = chan.clone();
+            thread::spawn(move || {
+                chan.close();
+                drop(chan.recv());
+            })
+        };
+        let cases = End.and(RecvArm::arm(&chan));
+        let seen = crate::selection::look::<_, 1>(cases, 0, |_| 0);
+        assert!(seen.is_some(), "a value, or closed");
+        other.join().unwrap();
+    });
 }
