@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chan_core::select::{RecvArm, SendArm};
 use chan_core::{Builder, Chan, Context, Receiver, Sender, bounded};
 use chan_select::{select, select_async};
 use leakwatch::{Kept, Shared, local, spawn, task};
@@ -151,4 +152,38 @@ fn a_cancel_handle_is_captured() {
     let canceller = spawn!("cancels", [cancel] move || cancel.cancel());
     assert_eq!(ctx.done().recv(), None);
     canceller.join().unwrap();
+}
+
+/// Whether a value may go to another thread. The compiler says the same of a
+/// program that tries it, but with the name of every type inside, which is not
+/// for a test to know.
+macro_rules! may_leave {
+    ($value:expr) => {{
+        struct Of<'v, T>(&'v T);
+        /// Taken where the other is not to be had.
+        #[allow(dead_code, reason = "one of the two is")]
+        trait Otherwise {
+            fn may_leave(&self) -> bool {
+                false
+            }
+        }
+        impl<T> Otherwise for Of<'_, T> {}
+        #[allow(dead_code, reason = "one of the two is")]
+        impl<T: Send> Of<'_, T> {
+            fn may_leave(&self) -> bool {
+                let _ = self.0;
+                true
+            }
+        }
+        Of(&$value).may_leave()
+    }};
+}
+
+#[test]
+fn what_is_held_makes_goes_where_it_may_go() {
+    let (free, held) = (Chan::<u8>::new(0), local(Chan::<u8>::new(0)));
+    assert!(may_leave!(free.recv_async()) && may_leave!(free.send_async(1)));
+    assert!(may_leave!(RecvArm::arm(&free)) && may_leave!(SendArm::arm(&free, 1)));
+    assert!(!may_leave!(held.recv_async()) && !may_leave!(held.send_async(1)));
+    assert!(!may_leave!(RecvArm::arm(&held)) && !may_leave!(SendArm::arm(&held, 1)));
 }
