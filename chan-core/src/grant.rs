@@ -32,9 +32,32 @@ impl<'a, T> CloseStep<'a, T> {
     }
 }
 
-impl<T> Step for ReserveStep<'_, T> {
+/// A permit that was granted; it is given back unless it is taken.
+pub(crate) struct Granted<'a, T>(&'a Hchan<T>);
+
+impl<T> Granted<'_, T> {
+    pub(crate) fn take(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<T> Drop for Granted<'_, T> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl<'a, T> ReserveStep<'a, T> {
+    /// What it has become: the permit, unless the channel is closed.
+    fn end(&self, granted: bool) -> Option<Granted<'a, T>> {
+        let chan = self.chan.expect("nil grants nothing");
+        granted.then(|| Granted(chan))
+    }
+}
+
+impl<'a, T> Step for ReserveStep<'a, T> {
+    type Out = Option<Granted<'a, T>>;
     /// Whether it was granted.
-    type Out = bool;
     type Got = bool;
     const DIRECTION: Direction = Direction::Send;
 
@@ -42,8 +65,9 @@ impl<T> Step for ReserveStep<'_, T> {
         self.chan.map(Hchan::header)
     }
 
-    fn at_once(&self) -> Option<bool> {
-        self.attempt(&mut self.header()?.lock())
+    fn at_once(&self) -> Option<Self::Out> {
+        let granted = self.attempt(&mut self.header()?.lock())?;
+        Some(self.end(granted))
     }
 
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<bool> {
@@ -54,16 +78,16 @@ impl<T> Step for ReserveStep<'_, T> {
         }
     }
 
-    fn conclude(&self, granted: bool) -> bool {
-        granted
+    fn conclude(&self, granted: bool) -> Self::Out {
+        self.end(granted)
     }
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
     }
 
-    unsafe fn settle(&self, outcome: Outcome) -> bool {
-        outcome.has_moved()
+    unsafe fn settle(&self, outcome: Outcome) -> Self::Out {
+        self.end(outcome.has_moved())
     }
 
     unsafe fn abandon(&self, waiter: &Waiter) {

@@ -164,8 +164,12 @@ impl<S: Step> Operation<S> {
         if let Some(got) = self.step.attempt(&mut guard) {
             drop(guard);
             self.stage.set(Stage::Over);
-            let _unused = Unused(self.queued.get().cast());
-            return Poll::Ready(self.step.conclude(got));
+            // Both are foreign code: who is owed a wake comes first, and the
+            // result is dropped if the waker's end panics.
+            let unused = Unused(self.queued.get().cast());
+            let result = self.step.conclude(got);
+            drop(unused);
+            return Poll::Ready(result);
         }
         self.stage.set(Stage::Parked);
         // SAFETY: the guard is of this channel. `self` is pinned, and `leave`

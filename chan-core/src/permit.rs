@@ -226,7 +226,8 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
         let operation = unsafe { self.into_ref().map_unchecked(|this| &this.operation) };
         let granted = ready!(operation.poll(cx));
         let handle = handle.expect("nil grants nothing");
-        Poll::Ready(if granted {
+        Poll::Ready(if let Some(granted) = granted {
+            granted.take();
             F::reserved(Permit(handle))
         } else {
             let caller = Location::caller();

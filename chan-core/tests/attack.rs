@@ -280,6 +280,21 @@ fn a_waker_that_panics_as_it_goes_strands_nobody() {
     sender.join().unwrap();
 }
 
+/// The same for who asks for a permit, and gets one while its waker is cloned:
+/// the permit is not lost with the waker.
+#[test]
+fn a_permit_is_given_back_if_the_waker_panics_as_it_goes() {
+    let chan = Chan::new(1);
+    chan.send(1);
+    let mut asks = Box::pin(chan.reserve_async());
+    let receiver = chan.clone();
+    on(&ON_CLONE, move || assert_eq!(receiver.recv(), Some(1)));
+    on(&ON_DROP, || panic!("a drop"));
+    assert!(caught(|| poll_with(&mut asks, &hooked())));
+    drop(asks);
+    drop(chan.try_reserve().expect("nobody has it"));
+}
+
 /// A panic whose payload panics as well, with one that does so again.
 struct Bomb {
     left: usize,
