@@ -67,6 +67,9 @@ pub(crate) mod sealed {
         /// Says where each case goes.
         fn fill<'c>(&'c self, targets: &mut [Target<'c>]);
 
+        /// Where case `index` goes.
+        fn target(&self, index: usize) -> Target<'_>;
+
         /// Does case `index` if that can be done at once.
         #[track_caller]
         fn attempt(&self, index: usize) -> Option<Self::Result>;
@@ -166,6 +169,11 @@ impl Cases for End {
     fn fill<'c>(&'c self, _: &mut [Target<'c>]) {}
 
     #[inline(always)]
+    fn target(&self, _: usize) -> Target<'_> {
+        Target::NIL
+    }
+
+    #[inline(always)]
     fn attempt(&self, _: usize) -> Option<Infallible> {
         None
     }
@@ -201,6 +209,15 @@ impl<L: CaseList, C: Case> Cases for Cons<L, C> {
     fn fill<'c>(&'c self, targets: &mut [Target<'c>]) {
         targets[L::LEN] = self.1.target();
         self.0.fill(targets);
+    }
+
+    #[inline(always)]
+    fn target(&self, index: usize) -> Target<'_> {
+        if index == L::LEN {
+            self.1.target()
+        } else {
+            self.0.target(index)
+        }
     }
 
     #[inline(always)]

@@ -2,8 +2,9 @@
 //! in passes that carry Go's numbers.
 //!
 //! - Pass 0, [`at_once`]: a glance at each channel's word, without its lock
-//!   ([`crate::readiness`]). Of those that seem ready chance picks one, which
-//!   is tried under its lock alone, then another.
+//!   ([`crate::readiness`]), beginning with one that chance draws. Of those
+//!   that seem ready chance picks one, which is tried under its lock alone, then
+//!   another.
 //!   Nothing is said of the others: a case that was not ready when its turn
 //!   came may be by now. Only [`unless_idle`], which a default needs, looks at
 //!   the words twice, to know of one moment (R2).
@@ -26,10 +27,13 @@
 //!     channel's lock; or the one that wins the party's claim (parker, P1).
 //! S4  When the wait is over no waiter of it is linked, whatever way it ended.
 //!
-//! Uniform choice: each of those that seem ready in one pass over all is as
-//! likely to be tried as any other, whatever stands between them. (To take the
-//! first that is ready behind a random start would favour cases behind idle
-//! ones.) The pass itself goes up or down, each as often: of two cases that
+//! Uniform choice: first one case is drawn from all of them, and tried if it
+//! seems ready: then each that is ready was as likely to be drawn as any other.
+//! Where most cases are ready that is the end of it, however many there are.
+//! Else each of those that seem ready in one pass over all is as likely to be
+//! tried as any other, whatever stands between them. (To take the first that is
+//! ready behind a random start would favour cases behind idle ones.) The pass
+//! itself goes up or down, each as often: of two cases that
 //! become ready together in the midst of it, neither is more often the only one
 //! seen. Before a select queues up its order is shuffled whole, by Fisher and
 //! Yates.
@@ -43,6 +47,7 @@ use std::ptr::NonNull;
 use crate::arm::{Arm, Target};
 use crate::nil;
 use crate::parker::{Party, Wake};
+use crate::readiness::Seen;
 use crate::waitq::Outcome;
 
 /// The most cases that a select can have, as in Go.
@@ -69,18 +74,49 @@ impl Arms for [Arm<'_>] {
 pub(crate) trait Glances {
     /// What comes of a case that is ready.
     type Out;
-    fn target(&self, index: u16) -> Target<'_>;
+    /// Where all cases go.
+    type Targets<'c>: Targets
+    where
+        Self: 'c;
+
+    /// Made ready for a pass over all of them.
+    fn targets(&self) -> Self::Targets<'_>;
+
+    /// A look at one case alone.
+    fn peek(&self, index: u16) -> Option<Seen>;
+
     /// Does the operation if that can be done at once. No lock is held.
     #[track_caller]
     fn attempt_alone(&self, index: u16) -> Option<Self::Out>;
 }
 
-impl<A: Arms + ?Sized> Glances for A {
-    type Out = Wake;
+/// Where cases go, by number.
+pub(crate) trait Targets {
+    fn target(&self, index: u16) -> Target<'_>;
+}
 
+impl<A: Arms + ?Sized> Targets for &A {
     #[inline]
     fn target(&self, index: u16) -> Target<'_> {
-        Arms::target(self, index)
+        Arms::target(*self, index)
+    }
+}
+
+impl<A: Arms + ?Sized> Glances for A {
+    type Out = Wake;
+    type Targets<'c>
+        = &'c A
+    where
+        A: 'c;
+
+    #[inline]
+    fn targets(&self) -> &A {
+        self
+    }
+
+    #[inline]
+    fn peek(&self, index: u16) -> Option<Seen> {
+        Arms::target(self, index).peek()
     }
 
     #[inline]
@@ -129,9 +165,27 @@ pub(crate) fn at_once<G: Glances + ?Sized>(
     let mut sum = 0_u64;
     let mut lost = false;
     let (before, others) = order.split_at(first.min(order.len()));
+    let mut down = false;
+    if others.len() > 1 {
+        // Whatever chance says, it is one of them.
+        let sides = 2 * others.len();
+        let draw = chance(sides as u32) as usize % sides;
+        down = draw & 1 == 1;
+        if before.is_empty() {
+            let index = others[draw / 2];
+            if cases.peek(index).is_some_and(Seen::may) {
+                match cases.attempt_alone(index) {
+                    Some(out) => return Glance::Won(index, out),
+                    None => lost = true,
+                }
+            }
+        }
+    }
+    let targets = cases.targets();
     for &index in before {
-        let target = cases.target(index);
-        let Some(seen) = target.peek() else { continue };
+        let Some(seen) = targets.target(index).peek() else {
+            continue;
+        };
         sum = sum.wrapping_add(seen.sum());
         if seen.may() {
             match cases.attempt_alone(index) {
@@ -140,7 +194,6 @@ pub(crate) fn at_once<G: Glances + ?Sized>(
             }
         }
     }
-    let down = others.len() > 1 && chance(2) != 0;
     let mut ready = 0;
     for place in 0..others.len() {
         let index = others[if down {
@@ -148,8 +201,9 @@ pub(crate) fn at_once<G: Glances + ?Sized>(
         } else {
             place
         }];
-        let target = cases.target(index);
-        let Some(seen) = target.peek() else { continue };
+        let Some(seen) = targets.target(index).peek() else {
+            continue;
+        };
         sum = sum.wrapping_add(seen.sum());
         space[ready] = index;
         ready += usize::from(seen.may());
@@ -203,9 +257,10 @@ pub(crate) fn unless_idle<G: Glances + ?Sized>(
 
 #[inline]
 fn sum_of_looks<G: Glances + ?Sized>(cases: &G, order: &[u16]) -> u64 {
+    let targets = cases.targets();
     let looks = order
         .iter()
-        .filter_map(|&index| cases.target(index).peek_again());
+        .filter_map(|&index| targets.target(index).peek_again());
     looks.fold(0, |sum, seen| sum.wrapping_add(seen.sum()))
 }
 
@@ -428,13 +483,16 @@ mod tests {
                 cases: &[&a, &b, &c].map(|chan| RecvArm::arm(chan).waiting()),
                 looks: Cell::new(0),
                 happens: |looks| {
-                    if looks == 2 {
+                    // (One look is at the case that is drawn.)
+                    if looks == 3 {
                         first.send(2);
                         assert_eq!(last.recv(), Some(1));
                     }
                 },
             };
-            let Glance::Won(won, _) = unless_idle(&gap, &[0, 1, 2], &mut [0; 3], 0, &mut |_| down)
+            // The middle one is drawn, and is not ready.
+            let mut chance = |_| 2 + down;
+            let Glance::Won(won, _) = unless_idle(&gap, &[0, 1, 2], &mut [0; 3], 0, &mut chance)
             else {
                 panic!("at every moment a case was ready")
             };
@@ -454,14 +512,15 @@ mod tests {
                 cases: &[&a, &b].map(|chan| RecvArm::arm(chan).waiting()),
                 looks: Cell::new(0),
                 happens: |looks| {
-                    if looks == 1 {
+                    // (One look is at the case that is drawn, the first.)
+                    if looks == 2 {
                         a.send(1);
                         b.send(1);
                     }
                 },
             };
             let won = at_once(&gap, &[0, 1], &mut [0; 2], 0, &mut |n| {
-                assert_eq!(n, 2);
+                assert_eq!(n, 4);
                 direction
             });
             let Glance::Won(won, _) = won else {

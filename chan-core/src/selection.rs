@@ -14,9 +14,10 @@ use std::time::Instant;
 use crate::arm::Target;
 use crate::case_list::{CaseList, WaitingList as _, waiting};
 use crate::coop;
-use crate::look::{self, Arms, Frozen, Glance, Glances};
+use crate::look::{self, Arms, Frozen, Glance, Glances, Targets};
 use crate::nil;
 use crate::parker::Party;
+use crate::readiness::Seen;
 use crate::task_wait::{TaskWait, arms, check_count, in_order};
 
 /// Takes a ready case if there is one. The first `first` cases are looked at
@@ -46,7 +47,7 @@ pub fn look<L: CaseList, const N: usize>(
     mut chance: impl FnMut(u32) -> u32,
 ) -> Option<L::Won> {
     let glance = look::unless_idle(
-        &Typed::<L, N>::new(&cases),
+        &Typed::<L, N>(&cases),
         &const { in_order::<N>() },
         &mut [0; N],
         first,
@@ -101,7 +102,7 @@ pub fn wait<L: CaseList, const N: usize>(
     deadline: Option<Instant>,
 ) -> Option<L::Won> {
     let glance = look::at_once(
-        &Typed::<L, N>::new(&cases),
+        &Typed::<L, N>(&cases),
         &const { in_order::<N>() },
         &mut [0; N],
         first,
@@ -133,33 +134,39 @@ fn wait_typed<L: CaseList, const N: usize>(
 }
 
 /// Cases of known types, to be looked at.
-struct Typed<'c, L, const N: usize> {
-    cases: &'c L,
-    targets: [Target<'c>; N],
-}
-
-impl<'c, L: CaseList, const N: usize> Typed<'c, L, N> {
-    #[inline(always)]
-    fn new(cases: &'c L) -> Self {
-        const { check_count::<N>(L::LEN) };
-        let mut targets = [Target::NIL; N];
-        cases.fill(&mut targets);
-        Typed { cases, targets }
-    }
-}
+struct Typed<'c, L, const N: usize>(&'c L);
 
 impl<L: CaseList, const N: usize> Glances for Typed<'_, L, N> {
     type Out = L::Won;
+    type Targets<'c>
+        = [Target<'c>; N]
+    where
+        Self: 'c;
 
     #[inline(always)]
-    fn target(&self, index: u16) -> Target<'_> {
-        self.targets[index as usize]
+    fn targets(&self) -> [Target<'_>; N] {
+        const { check_count::<N>(L::LEN) };
+        let mut targets = [Target::NIL; N];
+        self.0.fill(&mut targets);
+        targets
+    }
+
+    #[inline(always)]
+    fn peek(&self, index: u16) -> Option<Seen> {
+        self.0.target(index.into()).peek()
     }
 
     #[inline(always)]
     #[track_caller]
     fn attempt_alone(&self, index: u16) -> Option<L::Won> {
-        self.cases.attempt(index.into())
+        self.0.attempt(index.into())
+    }
+}
+
+impl<const N: usize> Targets for [Target<'_>; N] {
+    #[inline(always)]
+    fn target(&self, index: u16) -> Target<'_> {
+        self[index as usize]
     }
 }
 
@@ -276,7 +283,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
         }
         let cases = this.cases.as_ref().expect("polled after it was ready");
         let glance = look::at_once(
-            &Typed::<L, N>::new(cases),
+            &Typed::<L, N>(cases),
             &const { in_order::<N>() },
             &mut [0; N],
             this.first,
@@ -338,7 +345,7 @@ impl<L: CaseList, const N: usize> Selection<L, N> {
             return unsafe { Pin::new_unchecked(wait) }.give_up();
         }
         let cases = this.cases.take()?;
-        let cases = Typed::<L, N>::new(&cases);
+        let cases = Typed::<L, N>(&cases);
         let order = const { in_order::<N>() };
         match look::at_once(&cases, &order, &mut [0; N], N, &mut |_| 0) {
             Glance::Won(_, won) => Some(won),
