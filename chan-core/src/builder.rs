@@ -41,6 +41,7 @@ impl Builder {
     /// let chan = chan_core::Builder::new().chan::<u8>();
     /// assert_eq!(chan.capacity(), 0);
     /// ```
+    #[inline]
     pub fn new() -> Self {
         Builder::default()
     }
@@ -54,6 +55,7 @@ impl Builder {
     /// let chan = chan_core::Builder::new().capacity(3).chan::<u8>();
     /// assert_eq!(chan.capacity(), 3);
     /// ```
+    #[inline]
     pub fn capacity(mut self, capacity: usize) -> Self {
         // One less can be had no more than this, and says so when it is made.
         self.capacity = capacity.min(UNBOUNDED - 1);
@@ -70,6 +72,7 @@ impl Builder {
     /// (0..1000).for_each(|n| tx.send(n).unwrap());
     /// assert_eq!((rx.len(), rx.capacity()), (1000, None));
     /// ```
+    #[inline]
     pub fn unbounded(mut self) -> Self {
         self.capacity = UNBOUNDED;
         self
@@ -137,6 +140,7 @@ impl Builder {
         Chan::from_handle(handle::make(birth))
     }
 
+    #[inline]
     fn birth(self, manners: Manners, site: &'static Location<'static>) -> Birth {
         Birth {
             site,

@@ -78,17 +78,17 @@ impl<T> Hchan<T> {
     pub(crate) fn new(birth: Birth, all: Capability) -> Option<NonNull<Self>> {
         let capacity = birth.capacity;
         let (chan, skipped) = Self::allocate(capacity)?;
-        let this = Hchan {
-            header: Header::new(birth, all, std::any::type_name::<T>, free::<T>),
-            skipped,
-            returned: UnsafeCell::new(ManuallyDrop::new(Returned::new())),
-            spare: Spare::none(),
-            slots: [],
-        };
         // SAFETY: just allocated for it and its slots, and nobody knows it yet.
+        // These are all the fields.
         unsafe {
-            chan.write(this);
-            let slots = (&raw mut (*chan.as_ptr()).slots).cast::<Slot<T>>();
+            let this = chan.as_ptr();
+            let name = std::any::type_name::<T>;
+            Header::write(chan.cast(), birth, all, name, free::<T>);
+            let returned = UnsafeCell::new(ManuallyDrop::new(Returned::new()));
+            (&raw mut (*this).returned).write(returned);
+            (&raw mut (*this).spare).write(Spare::none());
+            (&raw mut (*this).skipped).write(skipped);
+            let slots = (&raw mut (*this).slots).cast::<Slot<T>>();
             if capacity != UNBOUNDED {
                 ring::make_cells(slots, capacity);
                 // The pointer is made from that of the allocation, so it

@@ -105,13 +105,20 @@ unsafe impl Send for Header {}
 unsafe impl Sync for Header {}
 
 impl Header {
-    /// A header for one handle with `all` capabilities given.
-    pub(crate) fn new(
+    /// Writes a header for one handle with `all` capabilities to its place.
+    /// (Field by field: the whole, made elsewhere, would be copied twice.)
+    ///
+    /// # Safety
+    ///
+    /// `place` is there to be written, and nobody looks.
+    #[inline]
+    pub(crate) unsafe fn write(
+        place: NonNull<Header>,
         birth: Birth,
         all: Capability,
         element: fn() -> &'static str,
         free: unsafe fn(NonNull<Header>),
-    ) -> Self {
+    ) {
         let base = Flags::TIMED.when(birth.source.is_some());
         let guarded = Guarded {
             recvq: WaitQueue::new(Place::Recvq),
@@ -133,22 +140,23 @@ impl Header {
             outdated: 0,
             notes: None,
         };
-        let header = Header {
-            sides: Sides::new(birth.capacity),
-            readiness: Readiness::new(base),
-            guarded: UnsafeCell::new(guarded),
-            handles: AtomicU64::new(all.0),
-            present: AtomicUsize::new(2),
-            memory: AtomicUsize::new(1),
-            birth,
-            element,
-            links: crate::registry::Links::new(),
-            weak: WeakCount::new(),
-            free,
-        };
-        // Nobody knows the channel yet, so there is nothing to lock.
-        drop(header.guard());
-        header
+        let header = place.as_ptr();
+        // SAFETY: the caller's promise; these are all the fields.
+        unsafe {
+            (&raw mut (*header).sides).write(Sides::new(birth.capacity));
+            (&raw mut (*header).readiness).write(Readiness::new(base));
+            (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
+            (&raw mut (*header).handles).write(AtomicU64::new(all.0));
+            (&raw mut (*header).present).write(AtomicUsize::new(2));
+            (&raw mut (*header).memory).write(AtomicUsize::new(1));
+            (&raw mut (*header).birth).write(birth);
+            (&raw mut (*header).element).write(element);
+            (&raw mut (*header).links).write(crate::registry::Links::new());
+            (&raw mut (*header).weak).write(WeakCount::new());
+            (&raw mut (*header).free).write(free);
+            // Nobody knows the channel yet, so there is nothing to lock.
+            drop((*header).guard());
+        }
     }
 
     /// Takes the lock.

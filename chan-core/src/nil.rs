@@ -32,12 +32,14 @@ pub(crate) fn header() -> &'static Header {
             capacity: 0,
             source: None,
         };
-        Box::new(Header::new(
-            birth,
-            Capability::SEND.and(Capability::RECV),
-            || "nil",
-            never_freed,
-        ))
+        let mut header = Box::<Header>::new_uninit();
+        let place = NonNull::from(&mut *header).cast();
+        let all = Capability::SEND.and(Capability::RECV);
+        // SAFETY: it is written here, whole.
+        unsafe {
+            Header::write(place, birth, all, || "nil", never_freed);
+            header.assume_init()
+        }
     })
 }
 

@@ -179,7 +179,7 @@ pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     let links = unsafe { &header.as_ref().links };
     let list = &ALIVE[links.thread.get() % LISTS];
     list.lock.lock();
-    let (next, prev) = (links.next.take(), links.prev.take());
+    let (next, prev) = (links.next.get(), links.prev.get());
     if list.cursor.get() == Some(header) {
         list.cursor.set(next);
     }

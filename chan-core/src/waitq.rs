@@ -250,7 +250,8 @@ impl Drop for Waiter {
 pub(crate) struct WaitQueue {
     head: Option<NonNull<Waiter>>,
     tail: Option<NonNull<Waiter>>,
-    len: usize,
+    /// (Each is some hundred bytes of somebody's memory.)
+    len: u32,
     place: Place,
 }
 
@@ -270,7 +271,7 @@ impl WaitQueue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Appends a waiter.

@@ -377,6 +377,7 @@ pub fn install(watcher: &'static dyn Watcher) -> Result<(), AlreadyInstalled> {
 }
 
 /// The installed watcher. One load and a branch.
+#[inline]
 pub(crate) fn watcher() -> Option<&'static dyn Watcher> {
     WATCHER.get().copied()
 }
@@ -420,6 +421,7 @@ pub fn set_current_scope(scope: ScopeId) -> ScopeId {
 ///
 /// assert_eq!(current_scope(), ScopeId(0), "none was set on this thread");
 /// ```
+#[inline]
 pub fn current_scope() -> ScopeId {
     SCOPE.get()
 }

@@ -83,6 +83,11 @@ impl Header {
     pub(crate) unsafe fn leave(this: NonNull<Header>, sides: usize) -> bool {
         // SAFETY: a side that has not left keeps it alive.
         let count = unsafe { &(*this.as_ptr()).present };
+        // Nobody else is there, so nobody else counts: a load will do. Acquire
+        // pairs with the Release of the other side, if it has left.
+        if count.load(Ordering::Acquire) == sides {
+            return true;
+        }
         if count.fetch_sub(sides, Ordering::Release) != sides {
             return false;
         }
@@ -117,8 +122,10 @@ impl Header {
     pub(crate) unsafe fn release_memory(this: NonNull<Header>) {
         // SAFETY: the share keeps it alive.
         let header = unsafe { this.as_ref() };
-        if header.memory.fetch_sub(1, Ordering::Release) == 1 {
-            // Acquire pairs with the Release of the other shares.
+        // The only share: nobody can make another, so a load will do. Acquire
+        // pairs with the Release of the other shares.
+        let alone = header.memory.load(Ordering::Acquire) == 1;
+        if alone || header.memory.fetch_sub(1, Ordering::Release) == 1 {
             header.memory.load(Ordering::Acquire);
             let free = header.free;
             // SAFETY: nobody else has a share, so nobody can get one.
