@@ -32,8 +32,8 @@
 //!     rests on them as any other ([`crate::evidence`], E4), and of a future
 //!     that belongs to none it says that the wait is dead, and no more.
 //!
-//! Signal handlers, and other processes that write to shared memory, wake no
-//! futex of these and are no part of the argument.
+//! Other processes that write to memory they share wake no futex of these, and
+//! a process that catches signals is awake ([`crate::kernel`], N5).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

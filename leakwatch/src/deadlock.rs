@@ -22,8 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// handles; `then` may print the report and end the process, as Go does.
 ///
 /// A thread that naps, or waits for a socket, a pipe or a signal, does not
-/// sleep in this sense, and neither do the threads of a runtime that listens.
-/// So a service that waits for its clients is never called deadlocked; nor is
+/// sleep in this sense, and neither do the threads of a runtime that listens; a
+/// process that catches signals can be woken by one. So a service that waits for its clients is never called deadlocked; nor is
 /// any where the kernel does not tell who sleeps, which is everywhere but on
 /// Linux.
 ///

@@ -21,7 +21,11 @@
 //!     second list is the same. (The one that asks has no lock then.)
 //! N4  The *excused* may wake up by themselves: they may also be in a wait on a
 //!     futex with a limit, or in a nap. They must not run, for who runs may have
-//!     a lock (that of the allocator, say) that somebody sleeps for.
+//!     a lock (that of the allocator, say) that somebody sleeps for. Locks of
+//!     channels nap too, for a millisecond at most, so a nap must be longer.
+//! N5  No signal is caught but those of faults, and those that the C library
+//!     keeps for itself. A handler can wake a thread (`sem_post`), and signals
+//!     come from anywhere.
 //!
 //! What is not known (another system, no `/proc`, another machine's numbers of
 //! calls) is awake.
@@ -33,6 +37,8 @@ use std::env;
 use std::fs;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 /// A thread, told apart from all that have or had its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,8 +65,13 @@ pub(crate) fn threads() -> Option<BTreeSet<Tid>> {
     Some(all.filter_map(|number| tid(&of(number, "stat")?)).collect())
 }
 
+/// Longer than our own locks nap, and than a clock is late.
+const LONG_NAP: Duration = Duration::from_millis(5);
+
 /// Threads that were asleep, each at some moment.
 pub(crate) struct Asleep {
+    /// Some of the excused nap.
+    some_nap: bool,
     /// All that were listed.
     numbers: BTreeSet<u32>,
     sleepers: Vec<Sleeper>,
@@ -81,6 +92,7 @@ impl Asleep {
         }
         let (mut memory, me) = (None, this_thread()?);
         let numbers = numbers()?;
+        let mut some_nap = false;
         let mut sleepers = Vec::with_capacity(numbers.len());
         for &number in &numbers {
             let tid = tid(&of(number, "stat")?)?;
@@ -92,20 +104,26 @@ impl Asleep {
                 false => Sleep::Unlimited,
             };
             let sleeps = sleeps(number)?;
-            if !is_asleep(number, may, &mut memory) {
-                return None;
-            }
+            some_nap |= asleep(number, may, &mut memory)?.is_nap;
             sleepers.push(Sleeper { tid, may, sleeps });
         }
-        let all = field(&fs::read_to_string("/proc/self/status").ok()?, "Threads:")?;
-        (all == numbers.len() as u64).then_some(Asleep { numbers, sleepers })
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let are_all = field(&status, "Threads:") == Some(numbers.len() as u64);
+        (are_all && catches_faults_only(&status)).then_some(Asleep {
+            some_nap,
+            numbers,
+            sleepers,
+        })
     }
 
     /// Whether they have slept ever since, and nobody has come (N3).
     pub(crate) fn still(&self) -> bool {
+        if self.some_nap {
+            thread::sleep(LONG_NAP);
+        }
         let mut memory = None;
         let still = |sleeper: &Sleeper| {
-            is_asleep(sleeper.tid.number, sleeper.may, &mut memory)
+            asleep(sleeper.tid.number, sleeper.may, &mut memory).is_some()
                 && sleeps(sleeper.tid.number) == Some(sleeper.sleeps)
         };
         self.sleepers.iter().all(still) && numbers().as_ref() == Some(&self.numbers)
@@ -168,13 +186,29 @@ fn is_real() -> bool {
     })
 }
 
-/// Whether a thread sleeps, for no shorter than it may (N1, N4).
-fn is_asleep(number: u32, may: Sleep, memory: &mut Option<Memory>) -> bool {
-    let Some(Wait { sleep, shared }) = of(number, "syscall").and_then(|call| wait(&call)) else {
-        return false;
-    };
+/// In what a thread sleeps, if it does, for no shorter than it may (N1, N4).
+fn asleep(number: u32, may: Sleep, memory: &mut Option<Memory>) -> Option<Wait> {
+    let wait = wait(&of(number, "syscall")?)?;
     let mut ours = |at| memory.get_or_insert_with(Memory::read).is_private(at);
-    sleep >= may && shared.is_none_or(&mut ours)
+    let sleeps = wait.sleep >= may && wait.shared.is_none_or(&mut ours);
+    sleeps.then_some(wait)
+}
+
+/// N5.
+fn catches_faults_only(status: &str) -> bool {
+    /// ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS; the two of glibc, the three of musl.
+    const HARMLESS: [u32; 10] = [4, 5, 6, 7, 8, 11, 31, 32, 33, 34];
+
+    let harmless = HARMLESS
+        .iter()
+        .fold(0, |mask, signal| mask | 1 << (signal - 1));
+    let mut caught = status
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught
+        .next()
+        .map(|mask| u64::from_str_radix(mask.trim(), 16));
+    matches!(caught, Some(Ok(caught)) if caught & !harmless == 0)
 }
 
 /// For how long a thread sleeps.
@@ -190,6 +224,7 @@ enum Sleep {
 #[derive(Debug, PartialEq, Eq)]
 struct Wait {
     sleep: Sleep,
+    is_nap: bool,
     /// The address of a futex that other processes may know.
     shared: Option<u64>,
 }
@@ -229,6 +264,7 @@ fn wait(call: &str) -> Option<Wait> {
     if naps.contains(&number) {
         return Some(Wait {
             sleep: Sleep::Limited,
+            is_nap: true,
             shared: None,
         });
     }
@@ -240,6 +276,7 @@ fn wait(call: &str) -> Option<Wait> {
             0 => Sleep::Unlimited,
             _ => Sleep::Limited,
         },
+        is_nap: false,
         shared: (what & PRIVATE == 0).then_some(at),
     })
 }
@@ -271,8 +308,8 @@ fn private(line: &str) -> Option<Range<u64>> {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
-    use std::thread::{self, JoinHandle};
-    use std::time::{Duration, Instant};
+    use std::thread::JoinHandle;
+    use std::time::Instant;
 
     use super::*;
 
@@ -296,6 +333,10 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(field("a:\t1\nThreads:\t12\n", "Threads:"), Some(12));
+        let faults = "SigCgt:\t0000000180000440\n";
+        assert!(catches_faults_only(faults));
+        assert!(!catches_faults_only("SigCgt:\t0000000000000442\n"), "INT");
+        assert!(!catches_faults_only("Threads:\t1\n"));
         let line = "7f00-7f10 rw-p 00000000 00:00 0";
         assert_eq!(private(line), Some(0x7f00..0x7f10));
         assert_eq!(private("7f00-7f10 rw-s 00000000 00:00 0"), None);
@@ -311,17 +352,22 @@ mod tests {
                 "{futex} 0x7f08 {what:#x} 0x1 {limit} 0x0 0xffffffff 0x7ffc 0x7f99"
             ))
         };
-        let waits = |sleep, shared| Some(Wait { sleep, shared });
+        let waits = |sleep, shared| {
+            let is_nap = false;
+            Some(Wait {
+                sleep,
+                is_nap,
+                shared,
+            })
+        };
         // As std, a lock, and a join wait.
         assert_eq!(call(0x89, "0x0"), waits(Sleep::Unlimited, None));
         assert_eq!(call(0x80, "0x0"), waits(Sleep::Unlimited, None));
         assert_eq!(call(0x109, "0x0"), waits(Sleep::Unlimited, Some(0x7f08)));
         // With a limit, a nap, and a wake.
         assert_eq!(call(0x89, "0x7ffd"), waits(Sleep::Limited, None));
-        assert_eq!(
-            wait(&format!("{} 0x0", naps[1])),
-            waits(Sleep::Limited, None)
-        );
+        let nap = wait(&format!("{} 0x0", naps[1]));
+        assert!(nap.is_some_and(|it| it.is_nap && it.sleep == Sleep::Limited));
         assert_eq!(call(0x81, "0x0"), None);
         for other in ["running\n", "-1 0x7ffc 0x7f99\n", "0 0x0 0x0 0x0 0x0", ""] {
             assert_eq!(wait(other), None, "{other}");
@@ -340,7 +386,7 @@ mod tests {
     }
 
     fn sleeps_now(tid: Tid) -> bool {
-        is_asleep(tid.number, Sleep::Unlimited, &mut None)
+        asleep(tid.number, Sleep::Unlimited, &mut None).is_some()
     }
 
     fn sleeps_soon(tid: Tid) -> bool {

@@ -25,10 +25,10 @@ pub(crate) fn is_late() -> bool {
     LATE.load(Ordering::Acquire)
 }
 
-/// Naps until it is late.
+/// Naps until it is late; so long that others count it as at rest.
 pub(crate) fn naps() {
     while !is_late() {
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
