@@ -90,9 +90,8 @@
 //! say, still sees a timer that is due, and so does a receive with a timeout
 //! of its own when it gives up.
 
-// The files in the order of their imports, lowest first. Those with unsafe
-// code are `sync`, `clock`, `parker`, `waitq`, `ring`, `header`, `registry`,
-// `hchan`, `handle`, `nil`, `case`, `selection`, `future` and `observe`.
+// The files in the order of their imports, lowest first. ARCHITECTURE.md has a
+// row for each, and a list of those with unsafe code.
 mod clock;
 mod coop;
 mod lock;
