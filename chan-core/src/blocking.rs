@@ -59,16 +59,35 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// The same where values seem to fill the buffer.
+    /// The same, for who will wait if it cannot be done: at a large buffer,
+    /// most likely it can, and a look would take the other side's line.
+    #[inline(always)]
+    pub(crate) fn send_at_once(&self, value: T) -> Result<(), Refused<T>> {
+        if !self.header().sides.are_apart() {
+            return self.try_send(value);
+        }
+        match self.put_plain(value) {
+            Ok(()) => Ok(()),
+            Err((value, _)) => self.try_send_full(value),
+        }
+    }
+
+    /// The same where values seem to fill the buffer. (What does not happen is
+    /// out of line, so that this needs no frame.)
     #[inline(never)]
     fn try_send_full(&self, value: T) -> Result<(), Refused<T>> {
         let seen = self.header().look(Direction::Send);
-        if seen.is_closed() {
-            return Err(Refused::Closed(value));
+        if seen.may() && !seen.is_closed() {
+            return self.send_unplainly(value);
         }
-        if !seen.may() {
-            return Err(Refused::Full(value));
-        }
+        Err(match seen.is_closed() {
+            true => Refused::Closed(value),
+            false => Refused::Full(value),
+        })
+    }
+
+    #[inline(never)]
+    fn send_unplainly(&self, value: T) -> Result<(), Refused<T>> {
         self.send_held(value, None).conclude()
     }
 
@@ -127,6 +146,18 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// As [`Hchan::send_at_once`].
+    #[inline(always)]
+    pub(crate) fn recv_at_once(&self) -> Result<T, Nothing> {
+        if !self.header().sides.are_apart() {
+            return self.try_recv();
+        }
+        match self.take_plain() {
+            Ok(value) => Ok(value),
+            Err(_) => self.try_recv_empty(),
+        }
+    }
+
     /// The same where the buffer seems to be empty.
     #[inline(never)]
     fn try_recv_empty(&self) -> Result<T, Nothing> {
@@ -134,9 +165,14 @@ impl<T> Hchan<T> {
         if seen.is_closed_and_empty() {
             return Err(Nothing::Closed);
         }
-        if !seen.may() && !seen.is_timed() {
-            return Err(Nothing::Empty);
+        if seen.may() || seen.is_timed() {
+            return self.recv_unplainly();
         }
+        Err(Nothing::Empty)
+    }
+
+    #[inline(never)]
+    fn recv_unplainly(&self) -> Result<T, Nothing> {
         self.recv_held(None).conclude()
     }
 

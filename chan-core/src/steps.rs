@@ -80,7 +80,7 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
 
     #[inline(always)]
     fn at_once(&self) -> Option<F::Out> {
-        match self.chan?.try_recv() {
+        match self.chan?.recv_at_once() {
             Ok(value) => Some(F::value(value)),
             Err(Nothing::Empty) => None,
             Err(Nothing::Closed) => Some(self.closed()),
@@ -148,7 +148,7 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
         let chan = self.chan?;
         // SAFETY: it is not parked (O2).
         let value = unsafe { self.take_out() }?;
-        match chan.try_send(value) {
+        match chan.send_at_once(value) {
             Ok(()) => Some(F::sent()),
             Err(Refused::Full(value)) => {
                 self.put_back(value);
