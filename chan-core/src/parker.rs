@@ -160,11 +160,6 @@ impl Party {
         self.state.load(Ordering::Acquire) == DONE
     }
 
-    /// The waiter whose case won, of a party that is done.
-    pub(crate) fn winner(&self) -> *mut Waiter {
-        self.winner.load(Ordering::Relaxed)
-    }
-
     /// Puts the waker to use and returns the one it replaces.
     ///
     /// # Safety
@@ -327,7 +322,7 @@ impl Party {
         if self.cases == 1 {
             self.is_done()
         } else {
-            !self.winner().is_null()
+            !self.winner.load(Ordering::Relaxed).is_null()
         }
     }
 
