@@ -279,6 +279,32 @@ fn streams_and_sinks_that_own_the_last_handle_end_in_a_call() {
 /// Through each place where a value can lie: the ring, a block, the frame of a
 /// thread, a future that is polled, dropped or moved on, a select, a set.
 fn through_every_slot<T: Send + PartialEq + std::fmt::Debug>(make: impl Fn() -> T + Sync) {
+    // Those on either side of the step from one lock to two.
+    let limits = [Some(1), Some(15), Some(16), Some(17), None];
+    for limit in limits {
+        let chan = match limit {
+            Some(capacity) => Chan::new(capacity),
+            None => Builder::new().unbounded().chan(),
+        };
+        // Round the ring, over the end of a block, and some left at the end.
+        let many = limit.map_or(150, |capacity| 2 * capacity + 1);
+        for lag in 0..many {
+            assert!(chan.try_send(make()).is_ok());
+            let is_full = limit == Some(chan.len());
+            if is_full || limit.is_none() && lag % 3 == 0 {
+                assert_eq!(chan.recv(), Some(make()));
+            }
+        }
+        while !chan.is_full() && limit.is_some() {
+            assert!(chan.try_send(make()).is_ok());
+        }
+        let displaced = chan.force_send(make()).unwrap();
+        assert_eq!(displaced.is_some(), limit.is_some());
+        let left = chan.len() / 2;
+        while chan.len() > left {
+            assert_eq!(chan.recv(), Some(make()));
+        }
+    }
     for chan in [Chan::new(1), Builder::new().unbounded().chan()] {
         assert!(chan.try_send(make()).is_ok());
         assert_eq!(chan.recv(), Some(make()));
@@ -322,7 +348,15 @@ fn elements_of_every_form() {
     #[derive(Debug, PartialEq)]
     #[repr(align(4096))]
     struct Nothing;
+    #[derive(Debug, PartialEq)]
+    #[repr(align(32))]
+    struct Half(u8);
+    #[derive(Debug, PartialEq)]
+    #[repr(align(128))]
+    struct Twice(u8);
     through_every_slot(|| ());
+    through_every_slot(|| Half(7));
+    through_every_slot(|| Twice(7));
     through_every_slot(|| Nothing);
     through_every_slot(|| Page(7));
     through_every_slot(|| vec![String::from("owned")]);
