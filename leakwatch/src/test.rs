@@ -185,7 +185,7 @@ impl Config {
     ///
     /// # Examples
     ///
-    /// ```should_panic
+    /// ```should_panic,standalone_crate
     /// # if !cfg!(all(target_os = "linux", target_arch = "x86_64")) { panic!("not told") }
     /// leakwatch::test::Config::new().closed_world().run(|| {
     ///     let chan = chan_core::Chan::<u8>::new(0);

@@ -102,6 +102,27 @@ async fn a_test_of_a_runtime_that_leaves_a_task() {
     KEPT.set(tx).unwrap();
 }
 
+#[leakwatch::test(closed_world, grace = Duration::from_secs(20))]
+fn a_closed_world_in_which_all_end() {
+    let both = Arc::new((Chan::<u8>::new(0), Chan::<u8>::new(0)));
+    let theirs = Arc::clone(&both);
+    let other = thread::spawn(move || {
+        assert_eq!(theirs.0.recv(), Some(1));
+        theirs.1.send(2);
+    });
+    both.0.send(1);
+    assert_eq!(both.1.recv(), Some(2));
+    other.join().unwrap();
+}
+
+/// Proven, or taken for stuck, as the tests beside it let it.
+#[leakwatch::test(stuck_after = SHORT, closed_world)]
+#[should_panic(expected = "is stuck")]
+fn a_closed_world_in_which_the_body_waits() {
+    let chan = Builder::new().name("closed in").chan::<u8>();
+    chan.recv();
+}
+
 // ---- What fails. ----
 
 #[test]

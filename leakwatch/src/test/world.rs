@@ -39,10 +39,10 @@ use crate::survey::{About, survey_in};
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use std::sync::Arc;
 /// use chan_core::Chan;
-/// use leakwatch::{report::Evidence, spawn, test::World};
+/// use leakwatch::{spawn, test::World};
 ///
 /// let world = World::new();
 /// {
