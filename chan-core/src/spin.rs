@@ -238,6 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn switched_off_it_looks_once() {
+        let looks = Cell::new(0);
+        let never = || {
+            looks.set(looks.get() + 1);
+            false
+        };
+        set_spinning(Spinning::Off);
+        assert_eq!(spinning(), Spinning::Off);
+        assert!(!look(never));
+        look_ahead(512, never);
+        set_spinning(Spinning::Adaptive);
+        assert_eq!(looks.get(), 1);
+        assert!(!look(never));
+        assert!(looks.get() > 2, "a thread that is new looks for a while");
+    }
+
+    #[test]
     fn one_processor_pauses_for_nobody() {
         let (mut pauses, mut yields) = (Stage::new(), Stage::new());
         let looks = Cell::new(0);
