@@ -35,7 +35,7 @@ use crate::birth::Birth;
 use crate::capability::{Capability, WeakCount};
 use crate::parker::{self, Wake};
 use crate::readiness::{Flags, Readiness, Seen};
-use crate::sides::Sides;
+use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::waitq::{Direction, Outcome, Place, WaitQueue, Waiter};
@@ -49,35 +49,45 @@ pub(crate) struct Notes {
     pub(crate) senders_orphaned: Option<Note>,
 }
 
-/// What the lock guards.
+/// What the lock guards. In this order, behind the word of [`Readiness`]: what
+/// each wait touches is in one cache line, what each hand-over touches besides
+/// in the next, and the rest is touched seldom.
+#[repr(C)]
 pub(crate) struct Guarded {
     pub(crate) recvq: WaitQueue,
     pub(crate) sendq: WaitQueue,
-    pub(crate) handed: WaitQueue,
-    pub(crate) closeq: WaitQueue,
+    /// What those without the lock are told, and what they always are.
+    told: Flags,
+    base: Flags,
     pub(crate) closed: bool,
     /// What the two sides are told (L2 of `sides`).
     plain: bool,
     /// Whether anything can be plain: there is a buffer, and no timer feeds it.
     buffered: bool,
-    /// What those without the lock are told, and what they always are.
-    told: Flags,
-    base: Flags,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
     /// Values that came back and are in no slot.
     pub(crate) returned: usize,
-    /// The line of an explicit close.
-    pub(crate) closed_at: Option<&'static Location<'static>>,
+    pub(crate) handed: WaitQueue,
+    next_ticket: u64,
     /// Values that went from a sender to a receiver without the buffer.
     pub(crate) handed_over: u64,
     /// Values that left the buffer because nobody could receive them any more.
     pub(crate) discarded: u64,
-    next_ticket: u64,
     /// Values handed over before this ticket do not come back.
     outdated: u64,
+    pub(crate) closeq: WaitQueue,
+    /// The line of an explicit close.
+    pub(crate) closed_at: Option<&'static Location<'static>>,
     pub(crate) notes: Option<Box<Notes>>,
 }
+
+/// The word before it belongs to the first line.
+const _: () = assert!(
+    cfg!(loom)
+        || size_of::<usize>() < 8
+        || size_of::<Readiness>() + std::mem::offset_of!(Guarded, permits) == LINE
+);
 
 /// See the head of this file.
 #[repr(C)]

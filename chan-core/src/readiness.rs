@@ -48,7 +48,7 @@ pub(crate) struct Readiness(AtomicU64);
 
 /// What the holder of the lock has to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u64);
+pub(crate) struct Flags(u8);
 
 impl Flags {
     /// A timer feeds the channel: it may be due, and the word not know.
@@ -67,8 +67,13 @@ impl Flags {
     const ALL: u64 = 127;
 
     #[inline(always)]
+    fn of(word: u64) -> Flags {
+        Flags((word & Flags::ALL) as u8)
+    }
+
+    #[inline(always)]
     pub(crate) fn when(self, holds: bool) -> Flags {
-        Flags(self.0 * u64::from(holds))
+        Flags(self.0 * u8::from(holds))
     }
 
     #[inline(always)]
@@ -100,7 +105,7 @@ pub(crate) struct Seen {
 
 impl Readiness {
     pub(crate) fn new(flags: Flags) -> Self {
-        Readiness(AtomicU64::new(flags.0))
+        Readiness(AtomicU64::new(flags.0.into()))
     }
 
     #[inline(always)]
@@ -110,14 +115,14 @@ impl Readiness {
 
     #[inline(always)]
     pub(crate) fn flags(&self) -> Flags {
-        Flags(self.word() & Flags::ALL)
+        Flags::of(self.word())
     }
 
     /// A look at whether `direction` is possible.
     #[inline(always)]
     pub(crate) fn look(&self, sides: &Sides, direction: Direction) -> Seen {
         let word = self.word();
-        let flags = Flags(word & Flags::ALL);
+        let flags = Flags::of(word);
         let (one, other);
         let possible = match direction {
             Direction::Recv => {
@@ -154,7 +159,7 @@ impl Readiness {
     pub(crate) fn set(&self, flags: Flags) {
         // Ours alone to write: nobody else has the lock.
         let old = self.0.load(Ordering::Relaxed);
-        let new = (old & !Flags::ALL | flags.0).wrapping_add(ONE);
+        let new = (old & !Flags::ALL | u64::from(flags.0)).wrapping_add(ONE);
         self.0.store(new, Ordering::Release);
     }
 }
