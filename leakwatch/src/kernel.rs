@@ -232,7 +232,9 @@ struct Wait {
 /// The numbers of calls on this machine.
 struct Calls {
     futex: u64,
-    naps: [u64; 2],
+    /// Two ways to nap; and what a wait with a limit is called when it goes on
+    /// after the process was stopped.
+    naps: [u64; 3],
 }
 
 const CALLS: Option<Calls> = if cfg!(not(target_os = "linux")) {
@@ -240,12 +242,12 @@ const CALLS: Option<Calls> = if cfg!(not(target_os = "linux")) {
 } else if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
     Some(Calls {
         futex: 202,
-        naps: [35, 230],
+        naps: [35, 230, 219],
     })
 } else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
     Some(Calls {
         futex: 98,
-        naps: [101, 115],
+        naps: [101, 115, 128],
     })
 } else {
     None
