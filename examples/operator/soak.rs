@@ -1,5 +1,9 @@
 //! The healthy service again and again, with leakwatch looking all the time:
 //! its memory stays flat, and nothing is found.
+//!
+//! Whoever stops the whole process for a while makes everybody late. That is
+//! noticed, and what is found within the grace after it is left out, and
+//! counted.
 
 use std::fs;
 use std::io::{self, Write};
@@ -24,12 +28,25 @@ const WARM_UP: u32 = 5;
 /// What may come on top of that, in kB: allocators keep what threads leave.
 const MAY_GROW: u64 = 16 * 1024;
 
+/// Whoever needs longer than this to end is late, however busy the machine.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Between two beats, by which it is noticed that the process stood still.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// A beat that is so late was stopped, and not merely kept waiting.
+const STILL: Duration = Duration::from_secs(1);
+
 /// What the looks have found.
 #[derive(Default)]
 struct Found {
     stop: AtomicBool,
     looks: AtomicU64,
     findings: AtomicU64,
+    /// When the process last went on after it had stood still.
+    went_on: Mutex<Option<Instant>>,
+    /// Looks that found something too soon after that.
+    left_out: AtomicU64,
     /// The first report with a finding.
     first: Mutex<Option<String>>,
 }
@@ -41,7 +58,9 @@ impl Found {
             let report = leakwatch::snapshot();
             self.looks.fetch_add(1, Ordering::Relaxed);
             let text = export::text::to_string(&report);
-            if !report.findings.is_empty() {
+            if !report.findings.is_empty() && self.stood_still() {
+                self.left_out.fetch_add(1, Ordering::Relaxed);
+            } else if !report.findings.is_empty() {
                 let findings = report.findings.len() as u64;
                 self.findings.fetch_add(findings, Ordering::Relaxed);
                 self.first.lock().expect("no panic").get_or_insert(text);
@@ -49,17 +68,37 @@ impl Found {
             thread::sleep(LOOK_EVERY);
         }
     }
+
+    /// Whether the process has stood still just now.
+    fn stood_still(&self) -> bool {
+        // The next beat tells.
+        thread::sleep(2 * BEAT);
+        let went_on = self.went_on.lock().expect("no panic");
+        went_on.is_some_and(|at| at.elapsed() < GRACE)
+    }
+
+    /// Notices when the process stands still.
+    fn beat_on(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            thread::sleep(BEAT);
+            if begun.elapsed() > STILL {
+                *self.went_on.lock().expect("no panic") = Some(Instant::now());
+            }
+        }
+    }
 }
 
 /// Runs for so many seconds; whether all was as it should be.
 pub(crate) fn run(seconds: u64, out: &mut impl Write) -> io::Result<bool> {
     let mut options = Options::default();
-    // Whoever needs longer than this to end is late, however busy the machine.
-    options.grace = Duration::from_secs(10);
+    options.grace = GRACE;
     leakwatch::install_with(options).expect("nothing else watches this process");
     let found = Arc::new(Found::default());
     let looker = Arc::clone(&found);
     let looker = service::spawn("looker", move || looker.look_on())?;
+    let heart = Arc::clone(&found);
+    let heart = service::spawn("heart", move || heart.beat_on())?;
 
     let (began, whole) = (Instant::now(), Duration::from_secs(seconds));
     let print_every = (whole / 20).clamp(Duration::from_secs(1), Duration::from_secs(60));
@@ -89,6 +128,7 @@ pub(crate) fn run(seconds: u64, out: &mut impl Write) -> io::Result<bool> {
     }
     found.stop.store(true, Ordering::Relaxed);
     looker.join().expect("a look does not panic");
+    heart.join().expect("a beat does not panic");
     tell(out, &found, warm)
 }
 
@@ -105,6 +145,13 @@ fn tell(out: &mut impl Write, found: &Found, warm: Option<u64>) -> io::Result<bo
         memory(warm),
         memory(end)
     )?;
+    let left_out = found.left_out.load(Ordering::Relaxed);
+    if left_out > 0 {
+        writeln!(
+            out,
+            "left out: {left_out} looks just after the process stood still"
+        )?;
+    }
     if let Some(text) = &*found.first.lock().expect("no panic") {
         writeln!(out, "the first look that found something:\n{text}")?;
     }
