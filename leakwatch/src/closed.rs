@@ -138,7 +138,9 @@ impl Calm<'_> {
         let Some(scope) = self.world.scope() else {
             return Side::Mine;
         };
-        let of_task = registry().task(party.wait.task).map(|record| record.scope);
+        let of_task = registry()
+            .task(party.wait().task)
+            .map(|record| record.scope);
         let of_task = of_task.filter(|scope| *scope != ScopeId(0));
         let channels = || {
             let all = party.cases.iter();
@@ -154,7 +156,7 @@ impl Calm<'_> {
             // Who waits on nil alone, and belongs to nobody, has no channels.
             None if all_elsewhere => Side::Elsewhere,
             // Neither can be, if everybody sleeps.
-            _ if party.wait.has_deadline || !party.is_whole() => Side::Open,
+            _ if party.wait().has_deadline || !party.is_whole() => Side::Open,
             _ if !all_here => Side::Open,
             _ if party.cases.iter().any(|case| is_let_out(look, case)) => Side::Open,
             _ => Side::Mine,
@@ -168,7 +170,7 @@ impl Calm<'_> {
         };
         let threads: HashSet<ThreadId> = members
             .iter()
-            .filter_map(|&place| match &look.parties[place].wait.who {
+            .filter_map(|&place| match &look.parties[place].wait().who {
                 Who::Thread(thread) => Some(thread.id()),
                 _ => None,
             })
@@ -190,10 +192,10 @@ impl Calm<'_> {
         let mut said = Vec::new();
         for &place in members {
             let party = &look.parties[place];
-            let is_future = !matches!(party.wait.who, Who::Thread(_));
+            let is_future = !matches!(party.wait().who, Who::Thread(_));
             let evidence = match self.world {
                 World::Process => Evidence::Proven(Proven::ClosedWorld),
-                _ if is_future && !known.contains(&party.wait.task) => {
+                _ if is_future && !known.contains(&party.wait().task) => {
                     Evidence::DeadWait(Proven::ClosedWorld)
                 }
                 _ => Evidence::Proven(Proven::ClosedWorld),
@@ -203,17 +205,17 @@ impl Calm<'_> {
                 continue;
             }
             said.push(place);
-            *verdict = Some(Verdict {
+            *verdict = Some(Box::new(Verdict {
                 evidence,
                 reason: format!("{}: {reason}", who(party, evidence)),
                 set: Some(set),
                 waits_for: Vec::new(),
                 rests_on: Some(Arc::clone(&rests_on)),
-            });
+            }));
         }
         // The last to park has closed the circle.
         let root = said.iter().copied();
-        if let Some(root) = root.min_by_key(|&place| look.parties[place].wait.age) {
+        if let Some(root) = root.min_by_key(|&place| look.parties[place].wait().age) {
             let members = said;
             judgement.sets.push(DeadSet { members, root });
         }
@@ -236,7 +238,7 @@ impl Calm<'_> {
 }
 
 fn who(party: &Party, evidence: Evidence) -> &'static str {
-    match (evidence, &party.wait.who) {
+    match (evidence, &party.wait().who) {
         (Evidence::DeadWait(_), _) => "this operation can never complete (its task may drop it)",
         (_, Who::Future) => "this task can never be woken",
         _ => "this thread can never be woken",

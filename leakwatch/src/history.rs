@@ -7,14 +7,14 @@
 //! Waits that no look has met are not known. The memory is that of the waits
 //! and of the lines at which some have been seen.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use chan_core::observe::{ChannelId, Handles, WaitId};
+
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::hash::{Map, Set};
 use crate::options::Options;
 use crate::report::Suspicions;
 use crate::snapshot::{Look, Party};
@@ -25,15 +25,23 @@ pub(crate) type Key = (Option<ChannelId>, WaitId);
 
 #[derive(Default)]
 pub(crate) struct History {
-    waits: HashMap<Key, Seen>,
-    unpolled: HashMap<Key, Instant>,
-    channels: HashMap<ChannelId, Traffic>,
-    lines: HashMap<usize, Line>,
+    /// The number of the last look.
+    look: u64,
+    waits: Map<Key, Seen>,
+    /// How many of these are suspected.
+    suspected: usize,
+    /// How many of these have a stack.
+    with_stack: usize,
+    unpolled: Map<Key, Instant>,
+    channels: Map<ChannelId, Traffic>,
+    lines: Map<usize, Line>,
     pub(crate) suspicions: Suspicions,
 }
 
 /// A wait that was there at the last look.
 struct Seen {
+    /// The number of that look.
+    look: u64,
     line: usize,
     age: Duration,
     suspected: bool,
@@ -45,6 +53,7 @@ struct Seen {
 
 /// A channel with waits, as it was at the last look.
 struct Traffic {
+    look: u64,
     moved: u64,
     handles: Handles,
     /// Since when it is like that.
@@ -84,6 +93,7 @@ fn address(site: &'static Location<'static>) -> usize {
 impl History {
     /// Takes in a look at everything.
     pub(crate) fn learn(&mut self, look: &Look, options: &Options, now: Instant) {
+        self.look += 1;
         self.learn_waits(look, now);
         self.learn_windows(options, now);
         self.learn_traffic(look, now);
@@ -96,35 +106,57 @@ impl History {
     }
 
     fn learn_waits(&mut self, look: &Look, now: Instant) {
-        let mut before = std::mem::take(&mut self.waits);
-        self.waits.reserve(look.parties.len());
         for line in self.lines.values_mut() {
             line.waiting = 0;
         }
+        // Those of one channel mostly wait at one line.
+        let (mut last, mut waiting) = (None, 0);
         for party in &look.parties {
-            let key = key(look, party);
-            let age = party.wait.age.unwrap_or_default();
-            let line = address(party.wait.site);
-            let seen = match before.remove(&key) {
-                Some(seen) => Seen { age, ..seen },
-                None => Seen {
-                    line,
-                    age,
-                    suspected: false,
-                    asked: false,
-                    stack: None,
-                },
-            };
-            self.waits.insert(key, seen);
-            self.lines.entry(line).or_insert(Line::new(now)).waiting += 1;
+            let wait = party.wait();
+            let line = address(wait.site);
+            let seen = self.waits.entry(key(look, party)).or_insert(Seen {
+                look: 0,
+                line,
+                age: Duration::ZERO,
+                suspected: false,
+                asked: false,
+                stack: None,
+            });
+            seen.look = self.look;
+            seen.age = wait.age.unwrap_or_default();
+            if last != Some(line) {
+                self.add_waiting(last.replace(line), waiting, now);
+                waiting = 0;
+            }
+            waiting += 1;
         }
-        let alive = || look.channels.iter().map(|(_, channel)| channel.id);
-        let alive: HashSet<_> = if before.values().any(|seen| seen.suspected) {
-            alive().collect()
+        self.add_waiting(last, waiting, now);
+        if self.waits.len() > look.parties.len() {
+            self.learn_of_ends(look);
+        }
+    }
+
+    fn add_waiting(&mut self, line: Option<usize>, waiting: usize, now: Instant) {
+        if let Some(line) = line {
+            let line = self.lines.entry(line).or_insert_with(|| Line::new(now));
+            line.waiting += waiting;
+        }
+    }
+
+    /// What became of those who are not there any more.
+    fn learn_of_ends(&mut self, look: &Look) {
+        let alive: Set<ChannelId> = if self.suspected > 0 {
+            look.channels
+                .iter()
+                .map(|(_, channel)| channel.id)
+                .collect()
         } else {
-            HashSet::new()
+            Set::default()
         };
-        for ((channel, _), seen) in before {
+        let number = self.look;
+        for ((channel, _), seen) in self.waits.extract_if(|_, seen| seen.look != number) {
+            self.suspected -= usize::from(seen.suspected);
+            self.with_stack -= usize::from(seen.stack.is_some());
             let Some(line) = self.lines.get_mut(&seen.line) else {
                 continue;
             };
@@ -152,26 +184,35 @@ impl History {
     }
 
     fn learn_traffic(&mut self, look: &Look, now: Instant) {
-        let mut before = std::mem::take(&mut self.channels);
+        let number = self.look;
+        let mut last = None;
         for case in look.parties.iter().flat_map(|party| &party.cases) {
+            if case.channel.is_none() || last == case.channel {
+                continue;
+            }
+            last = case.channel;
             let Some(channel) = look.channel(case) else {
                 continue;
             };
             let moved = channel.sent + channel.received;
-            self.channels.entry(channel.id).or_insert_with(|| {
-                let same = |old: &Traffic| old.moved == moved && old.handles == channel.handles;
-                before.remove(&channel.id).filter(same).unwrap_or(Traffic {
-                    moved,
-                    handles: channel.handles,
-                    since: now,
-                })
-            });
+            let fresh = Traffic {
+                look: number,
+                moved,
+                handles: channel.handles,
+                since: now,
+            };
+            let traffic = self.channels.entry(channel.id).or_insert(fresh);
+            if traffic.moved != moved || traffic.handles != channel.handles {
+                (traffic.moved, traffic.handles, traffic.since) = (moved, channel.handles, now);
+            }
+            traffic.look = number;
         }
+        self.channels.retain(|_, traffic| traffic.look == number);
     }
 
     /// What is known of the line of a party.
     pub(crate) fn line(&self, party: &Party) -> Option<Line> {
-        self.lines.get(&address(party.wait.site)).copied()
+        self.lines.get(&address(party.wait().site)).copied()
     }
 
     /// For how long nothing has moved on a channel and nobody has come or gone,
@@ -193,16 +234,19 @@ impl History {
             && !seen.suspected
         {
             seen.suspected = true;
+            self.suspected += 1;
             self.suspicions.raised += 1;
         }
     }
 
     /// A party is proven stuck; perhaps it had been suspected.
     pub(crate) fn prove(&mut self, key: Key) {
-        if let Some(seen) = self.waits.get_mut(&key)
+        if self.suspected > 0
+            && let Some(seen) = self.waits.get_mut(&key)
             && seen.suspected
         {
             seen.suspected = false;
+            self.suspected -= 1;
             self.suspicions.proven += 1;
         }
     }
@@ -221,12 +265,16 @@ impl History {
 
     /// The stack of a wait, if it was taken before.
     pub(crate) fn stack(&self, key: Key) -> Option<RawStack> {
+        if self.with_stack == 0 {
+            return None;
+        }
         self.waits.get(&key)?.stack.clone()
     }
 
     /// Keeps the stack of a wait for as long as it lasts.
     pub(crate) fn keep_stack(&mut self, key: Key, stack: RawStack) {
         if let Some(seen) = self.waits.get_mut(&key) {
+            self.with_stack += usize::from(seen.stack.is_none());
             seen.stack = Some(stack);
         }
     }

@@ -26,6 +26,8 @@ use chan_core::observe::{ChannelId, Handles, TaskId};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
+use crate::hash::SHARDS;
+
 /// Whose handles an account lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
@@ -188,9 +190,9 @@ pub(crate) struct Ledger {
 pub(crate) fn ledger() -> &'static Ledger {
     static LEDGER: OnceLock<Ledger> = OnceLock::new();
     LEDGER.get_or_init(|| Ledger {
-        accounts: DashMap::new(),
-        nodes: DashMap::new(),
-        enclosed: DashMap::new(),
+        accounts: DashMap::with_shard_amount(SHARDS),
+        nodes: DashMap::with_shard_amount(SHARDS),
+        enclosed: DashMap::with_shard_amount(SHARDS),
     })
 }
 

@@ -53,6 +53,7 @@ mod enclosed;
 mod events;
 mod evidence;
 pub mod export;
+mod hash;
 mod held;
 mod history;
 mod kernel;

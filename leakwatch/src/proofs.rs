@@ -7,13 +7,13 @@
 //! is no such thing: the proofs that rest on a task end with it.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use chan_core::observe::{self, Channel, ChannelId, PartyId, WaitId, WaitState};
 use parking_lot::Mutex;
 
 use crate::evidence::{Judgement, RestsOn, Verdict, name_of};
+use crate::hash::Map;
 use crate::report::{Alarm, Evidence, Site};
 use crate::snapshot::{Look, Party};
 
@@ -26,6 +26,8 @@ struct Wait {
 }
 
 struct Proof {
+    /// The number of the last look that saw the wait.
+    look: u64,
     alarm: Alarm,
     waits_for: Vec<String>,
     rests_on: Option<RestsOn>,
@@ -35,7 +37,9 @@ struct Proof {
 
 #[derive(Default)]
 struct Proofs {
-    standing: HashMap<Wait, Proof>,
+    /// The number of the last look.
+    look: u64,
+    standing: Map<Wait, Proof>,
     alarms: Vec<Alarm>,
 }
 
@@ -60,15 +64,15 @@ fn wait_of(look: &Look, party: &Party) -> Wait {
 /// for proofs whose wait is over. All alarms so far.
 pub(crate) fn reconcile(look: &Look, judgement: &mut Judgement) -> Vec<Alarm> {
     let mut proofs = proofs().lock();
-    // Those of the standing ones whose wait is there.
-    let mut present = HashSet::new();
+    proofs.look += 1;
+    let number = proofs.look;
     // A large set is gone through once, not for each of its members.
-    let mut broken = HashMap::new();
+    let mut broken = Map::default();
     for (place, party) in look.parties.iter().enumerate() {
         let wait = wait_of(look, party);
         let verdict = &mut judgement.verdicts[place];
         let proven = |verdict: &Verdict| matches!(verdict.evidence, Evidence::Proven(_));
-        if let Some(verdict) = verdict.as_ref().filter(|verdict| proven(verdict)) {
+        if let Some(verdict) = verdict.as_deref().filter(|verdict| proven(verdict)) {
             let made = || {
                 let channel = party.cases[0].channel;
                 let channel = channel.map(|place| look.channels[place].0.clone());
@@ -77,21 +81,23 @@ pub(crate) fn reconcile(look: &Look, judgement: &mut Judgement) -> Vec<Alarm> {
             let proof = proofs.standing.entry(wait).or_insert_with(made);
             // A task of the set may have been dropped, and this proven anew.
             proof.rests_on.clone_from(&verdict.rests_on);
-            present.insert(wait);
-        } else if let Some(proof) = proofs.standing.get(&wait) {
+            proof.look = number;
+        } else if proofs.standing.is_empty() {
+            // Mostly nothing is proven.
+        } else if let Some(proof) = proofs.standing.get_mut(&wait) {
             let set = proof.rests_on.as_ref().map(|tasks| tasks.as_ptr());
             if *broken.entry(set).or_insert_with(|| proof.is_broken()) {
                 proofs.standing.remove(&wait);
             } else {
-                *verdict = Some(proof.verdict());
-                present.insert(wait);
+                *verdict = Some(Box::new(proof.verdict()));
+                proof.look = number;
             }
         }
     }
     // Another look may be newer than this one, so absence is made sure of.
     let over = proofs
         .standing
-        .extract_if(|wait, proof| !present.contains(wait) && proof.is_over(wait.wait));
+        .extract_if(|wait, proof| proof.look != number && proof.is_over(wait.wait));
     let wrong = over.filter(|(_, proof)| !proof.is_broken());
     let wrong: Vec<Alarm> = wrong.map(|(_, proof)| proof.alarm).collect();
     proofs.alarms.extend(wrong);
@@ -127,11 +133,12 @@ impl Proof {
 }
 
 fn proof(party: &Party, verdict: &Verdict, channel: Option<Channel>) -> Proof {
-    let site = party.wait.site;
+    let site = party.wait().site;
     Proof {
+        look: 0,
         alarm: Alarm {
             task: name_of(party),
-            operation: party.wait.reason.to_string(),
+            operation: party.wait().reason.to_string(),
             site: Site {
                 file: Cow::Borrowed(site.file()),
                 line: site.line(),

@@ -17,6 +17,7 @@ use chan_core::observe::{self, ChannelId, Note, ScopeId, TaskId};
 use dashmap::DashMap;
 use parking_lot::{Condvar, Mutex};
 
+use crate::hash::SHARDS;
 use crate::life::Life;
 use crate::options::Options;
 use crate::stack::RawStack;
@@ -58,7 +59,7 @@ pub(crate) struct Close {
 
 /// Everything leakwatch remembers.
 pub(crate) struct Registry {
-    tasks: DashMap<TaskId, TaskRecord>,
+    tasks: DashMap<TaskId, Arc<TaskRecord>>,
     next_task: AtomicU64,
     stacks: Mutex<Stacks>,
     stack_came: Condvar,
@@ -77,7 +78,7 @@ struct Stacks {
 pub(crate) fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| Registry {
-        tasks: DashMap::new(),
+        tasks: DashMap::with_shard_amount(SHARDS),
         next_task: AtomicU64::new(1),
         stacks: Mutex::default(),
         stack_came: Condvar::new(),
@@ -105,7 +106,7 @@ impl Registry {
 
     pub(crate) fn introduce(&self, record: TaskRecord) -> TaskId {
         let id = TaskId(self.next_task.fetch_add(1, Ordering::Relaxed));
-        self.tasks.insert(id, record);
+        self.tasks.insert(id, Arc::new(record));
         id
     }
 
@@ -113,12 +114,12 @@ impl Registry {
         self.tasks.remove(&task);
     }
 
-    pub(crate) fn task(&self, task: TaskId) -> Option<TaskRecord> {
+    pub(crate) fn task(&self, task: TaskId) -> Option<Arc<TaskRecord>> {
         // Most waits are of nobody who was introduced.
         if task == TaskId(0) {
             return None;
         }
-        self.tasks.get(&task).map(|record| record.clone())
+        self.tasks.get(&task).map(|record| Arc::clone(&record))
     }
 
     /// The tasks that are tracked futures.
@@ -138,7 +139,8 @@ impl Registry {
 
     /// Whether a task has not come to its end.
     pub(crate) fn is_going(&self, task: TaskId) -> bool {
-        let over = |record: TaskRecord| record.life.is_some_and(|life| life.is_over());
+        let over =
+            |record: Arc<TaskRecord>| record.life.as_ref().is_some_and(|life| life.is_over());
         self.task(task).is_some_and(|record| !over(record))
     }
 

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The version of the JSON form of [`Report`]. It grows when a field changes
@@ -244,7 +245,7 @@ pub struct MisuseEvent {
     /// The line that did it, where one is known.
     pub site: Option<Site>,
     /// The stack that did it first.
-    pub stack: Vec<Frame>,
+    pub stack: Arc<[Frame]>,
     /// How long ago it was first done.
     #[cfg_attr(feature = "json", serde(serialize_with = "seconds"))]
     pub ago: Duration,
@@ -264,7 +265,7 @@ pub struct ParkedTask {
     pub id: u64,
     /// The name given to [`crate::Task`], else the thread's name, else a
     /// description such as `future` or `thread 12`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// A thread or a future.
     pub kind: TaskKind,
     /// The line that introduced it, with [`crate::spawn!`], [`crate::task!`]
@@ -282,14 +283,14 @@ pub struct ParkedTask {
     /// The stack of a thread, or of the poll of a future, innermost first,
     /// without our own frames; empty if it moved on, did not answer in time, or
     /// was not asked.
-    pub stack: Vec<Frame>,
+    pub stack: Arc<[Frame]>,
     /// It gives up by itself at a deadline.
     pub has_deadline: bool,
     /// The cases it waits on: one for a plain operation, any number for a
     /// select.
     pub cases: Vec<WaitCase>,
     /// The context it was bound to with [`crate::Task::context`].
-    pub context: Option<ContextInfo>,
+    pub context: Option<Box<ContextInfo>>,
     /// The evidence of its finding, if there is one.
     pub evidence: Option<Evidence>,
     /// Of a proof: the names of those who have what could wake it, and are
@@ -310,8 +311,9 @@ pub struct WaitCase {
     pub direction: Direction,
     /// The line of the case.
     pub site: Site,
-    /// The channel; none where it waits on a nil channel.
-    pub channel: Option<ChannelInfo>,
+    /// The channel; none where it waits on a nil channel. Those who wait on one
+    /// channel share it.
+    pub channel: Option<Arc<ChannelInfo>>,
 }
 
 /// Which way a case goes.
@@ -384,7 +386,7 @@ pub struct Deed {
     /// The line, where one is known.
     pub site: Option<Site>,
     /// The stack, innermost first, without our own frames; may be empty.
-    pub stack: Vec<Frame>,
+    pub stack: Arc<[Frame]>,
     /// How long ago; none where the task is not known either.
     #[cfg_attr(feature = "json", serde(serialize_with = "opt_seconds"))]
     pub ago: Option<Duration>,

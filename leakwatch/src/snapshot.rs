@@ -5,13 +5,20 @@
 //! [`Look::unmoved`] says whether a party still waits in the very same waits.
 //! A wait that is there in two looks was there all the time between.
 
-use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
 
-use chan_core::observe::{self, Channel, ChannelSnapshot, PartyId, Wait, WaitId, WaitState, Who};
+use chan_core::observe::{
+    self, Channel, ChannelSnapshot, Counts, PartyId, Wait, WaitId, WaitState, Who,
+};
+
+use crate::hash::{Map, Set};
 
 /// The channels alive and the parties parked on them.
 pub(crate) struct Look {
+    /// The waits are not there any more, but with their parties.
     pub(crate) channels: Vec<(Channel, ChannelSnapshot)>,
+    /// The counts of each channel.
+    pub(crate) counts: Vec<Counts>,
     pub(crate) parties: Vec<Party>,
     /// Futures whose wait is over, and that have not been polled since.
     pub(crate) unpolled: Vec<Party>,
@@ -19,11 +26,35 @@ pub(crate) struct Look {
 
 /// A thread or a future that is parked.
 pub(crate) struct Party {
-    /// One of its waits, for what they have in common.
-    pub(crate) wait: Wait,
-    /// Its cases, by number. Fewer than `wait.cases` if it moved while it was
-    /// looked at.
-    pub(crate) cases: Vec<Case>,
+    /// Its cases, by number; one at least. Fewer than it has if it moved while
+    /// it was looked at.
+    pub(crate) cases: Cases,
+}
+
+/// The cases of a party. Most have one, which needs no memory of its own.
+pub(crate) enum Cases {
+    One([Case; 1]),
+    Several(Vec<Case>),
+}
+
+impl Deref for Cases {
+    type Target = [Case];
+
+    fn deref(&self) -> &[Case] {
+        match self {
+            Cases::One(case) => case,
+            Cases::Several(cases) => cases,
+        }
+    }
+}
+
+impl<'c> IntoIterator for &'c Cases {
+    type Item = &'c Case;
+    type IntoIter = std::slice::Iter<'c, Case>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 /// One case of a party.
@@ -36,51 +67,53 @@ pub(crate) struct Case {
 impl Look {
     /// Looks at everything.
     pub(crate) fn around() -> Look {
-        let channels: Vec<_> = observe::channels()
-            .into_iter()
-            .map(|channel| {
-                let snapshot = channel.snapshot();
-                (channel, snapshot)
-            })
-            .collect();
+        let channels = observe::channels();
         let mut looked = Look {
-            channels,
+            channels: Vec::with_capacity(channels.len()),
+            counts: Vec::with_capacity(channels.len()),
             parties: Vec::new(),
             unpolled: Vec::new(),
         };
-        looked.gather();
+        let mut selects = Map::default();
+        for (place, channel) in channels.into_iter().enumerate() {
+            let mut snapshot = channel.snapshot();
+            looked.counts.push(snapshot.counts());
+            let waits = std::mem::take(&mut snapshot.waits);
+            looked.add(waits, Some(place), &mut selects);
+            looked.channels.push((channel, snapshot));
+        }
+        looked.add(observe::nil_waits(), None, &mut selects);
+        let selects = selects.into_values().map(Party::of_several);
+        looked.parties.extend(selects);
+        // A select that is over is seen at each of its channels.
+        let holds_value =
+            |party: &Party| party.wait().state == WaitState::Done { holds_value: true };
+        let unpolled = &mut looked.unpolled;
+        unpolled.sort_by_key(|party| (party.wait().party, !holds_value(party)));
+        unpolled.dedup_by_key(|party| party.wait().party);
         looked
     }
 
-    /// Finds the parties behind the waits.
-    fn gather(&mut self) {
-        let mut selects: HashMap<PartyId, Vec<Case>> = HashMap::new();
-        let (parties, unpolled) = (&mut self.parties, &mut self.unpolled);
-        let mut add = |wait: Wait, channel| {
+    /// Finds the parties behind the waits of a channel; of selects, a part.
+    fn add(
+        &mut self,
+        waits: Vec<Wait>,
+        channel: Option<usize>,
+        selects: &mut Map<PartyId, Vec<Case>>,
+    ) {
+        self.parties.reserve(waits.len());
+        for wait in waits {
             if !is_parked(&wait) {
                 if wait.state != WaitState::Queued {
-                    unpolled.push(Party::new(vec![Case { wait, channel }]));
+                    self.unpolled.push(Party::of_one(Case { wait, channel }));
                 }
             } else if wait.cases > 1 {
                 let cases = selects.entry(wait.party).or_default();
                 cases.push(Case { wait, channel });
             } else {
-                parties.push(Party::new(vec![Case { wait, channel }]));
-            }
-        };
-        for (place, (_, snapshot)) in self.channels.iter().enumerate() {
-            for wait in &snapshot.waits {
-                add(wait.clone(), Some(place));
+                self.parties.push(Party::of_one(Case { wait, channel }));
             }
         }
-        for wait in observe::nil_waits() {
-            add(wait, None);
-        }
-        parties.extend(selects.into_values().map(Party::new));
-        // A select that is over is seen at each of its channels.
-        let holds_value = |party: &Party| party.wait.state == WaitState::Done { holds_value: true };
-        unpolled.sort_by_key(|party| (party.wait.party, !holds_value(party)));
-        unpolled.dedup_by_key(|party| party.wait.party);
     }
 
     /// The snapshot of a case's channel; none for nil.
@@ -90,8 +123,8 @@ impl Look {
 
     /// Looks again at the channels of some parties.
     pub(crate) fn again<'p>(&self, parties: impl Iterator<Item = &'p Party>) -> Again {
-        let mut looked = HashSet::new();
-        let mut waits = HashMap::new();
+        let mut looked = Set::default();
+        let mut waits = Map::default();
         for place in parties.flat_map(|party| party.cases.iter().map(|case| case.channel)) {
             if !looked.insert(place) {
                 continue;
@@ -118,22 +151,32 @@ impl Look {
 /// The waits of some channels at a second look: by the place of the channel
 /// in [`Look::channels`].
 pub(crate) struct Again {
-    waits: HashMap<(Option<usize>, WaitId), PartyId>,
+    waits: Map<(Option<usize>, WaitId), PartyId>,
 }
 
 impl Party {
-    fn new(mut cases: Vec<Case>) -> Party {
+    fn of_one(case: Case) -> Party {
+        Party {
+            cases: Cases::One([case]),
+        }
+    }
+
+    fn of_several(mut cases: Vec<Case>) -> Party {
         cases.sort_by_key(|case| case.wait.case);
         Party {
-            wait: cases[0].wait.clone(),
-            cases,
+            cases: Cases::Several(cases),
         }
+    }
+
+    /// One of its waits, for what they have in common.
+    pub(crate) fn wait(&self) -> &Wait {
+        &self.cases[0].wait
     }
 
     /// All its cases were seen.
     pub(crate) fn is_whole(&self) -> bool {
         // A select without cases is listed as one wait.
-        self.cases.len() == self.wait.cases.max(1)
+        self.cases.len() == self.wait().cases.max(1)
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 
+use crate::hash::Map;
 use crate::report::Frame;
 
 /// Deeper stacks are cut: what matters is near the wait.
@@ -18,7 +19,7 @@ const MAX_FRAMES: usize = 64;
 
 /// Return addresses, innermost first. Shared: the same stack may be shown by
 /// many reports.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct RawStack(Arc<[usize]>);
 
 impl RawStack {
@@ -40,9 +41,25 @@ impl RawStack {
 
     /// Names for the frames, less those of the channel and of the runtime
     /// around the thread.
-    pub(crate) fn resolve(&self) -> Vec<Frame> {
+    fn resolve(&self) -> Vec<Frame> {
         let frames: Vec<Frame> = self.0.iter().flat_map(|ip| resolve(*ip).to_vec()).collect();
         trim(frames)
+    }
+}
+
+/// The stacks of one report, by their addresses: many may be the same.
+#[derive(Default)]
+pub(crate) struct Named(Map<RawStack, Arc<[Frame]>>);
+
+impl Named {
+    /// The stack with names.
+    pub(crate) fn name(&mut self, stack: &RawStack) -> Arc<[Frame]> {
+        if let Some(named) = self.0.get(stack) {
+            return Arc::clone(named);
+        }
+        let named: Arc<[Frame]> = stack.resolve().into();
+        self.0.insert(stack.clone(), Arc::clone(&named));
+        named
     }
 }
 

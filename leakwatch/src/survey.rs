@@ -1,8 +1,10 @@
 //! A report from beginning to end: look, judge, look again, ask for stacks,
 //! and write it down.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::panic::Location;
 use std::process;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, WaitState, Who};
@@ -10,19 +12,20 @@ use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, Wait
 use crate::closed::World;
 use crate::events;
 use crate::evidence::{self, Judgement, Verdict};
+use crate::hash::Map;
 use crate::history::{self, History, history};
 use crate::options::Allow;
 use crate::proofs::reconcile;
 use crate::registry::{TaskRecord, options, registry};
-use crate::report::{DeadSet, Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
+use crate::report::{ChannelInfo, DeadSet, Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
 use crate::snapshot::{Look, Party};
-use crate::stack::RawStack;
+use crate::stack::{Named, RawStack};
 use crate::{sentinel, suspect};
 
 mod describe;
 mod findings;
 
-use describe::{parked_task, site};
+use describe::site;
 use findings::{Fingerprint, finding, finding_of_event, finding_of_task, undelivered};
 
 /// What a report is about.
@@ -43,12 +46,26 @@ pub(crate) enum About<'a> {
 
 /// A party with what is said of it.
 struct Judged {
-    /// Its place in the look.
-    place: usize,
-    party: Party,
-    verdict: Option<Verdict>,
-    record: Option<TaskRecord>,
+    place: Place,
+    verdict: Option<Box<Verdict>>,
+    record: Option<Arc<TaskRecord>>,
     stack: Option<RawStack>,
+}
+
+/// Where a party is in the look.
+#[derive(Clone, Copy)]
+enum Place {
+    Parked(usize),
+    Unpolled(usize),
+}
+
+impl Judged {
+    fn party<'l>(&self, look: &'l Look) -> &'l Party {
+        match self.place {
+            Place::Parked(place) => &look.parties[place],
+            Place::Unpolled(place) => &look.unpolled[place],
+        }
+    }
 }
 
 /// Makes a report.
@@ -67,7 +84,7 @@ pub(crate) fn survey_in(about: &About<'_>, world: Option<World<'_>>) -> Surveyed
     let now = Instant::now();
     let guarded_by = sentinel::plant();
     let calm = world.as_ref().and_then(World::calm);
-    let mut look = Look::around();
+    let look = Look::around();
     let mut judgement = evidence::judge(&look);
     let is_closed = calm.is_some_and(|calm| calm.judge(&look, guarded_by, &mut judgement));
     let alarms = reconcile(&look, &mut judgement);
@@ -75,18 +92,25 @@ pub(crate) fn survey_in(about: &About<'_>, world: Option<World<'_>>) -> Surveyed
         verdicts: proofs,
         sets,
     } = judgement;
-    let (mut all, sentinel) = judge_all(&mut look, proofs, guarded_by, about, now);
+    let (mut all, sentinel) = judge_all(&look, proofs, guarded_by, about, now);
     all.retain(|judged| about.is_about(&look, judged));
     take_stacks(&look, &mut all, about);
-    let mut writer = Writer::new(about);
+    let mut writer = Writer::new(about, look.channels.len());
     let mut tasks = Vec::with_capacity(all.len());
-    let mut ids = HashMap::with_capacity(all.len());
-    for judged in in_order(all) {
-        let (mut task, verdict, place) = writer.task(&look, judged, now);
+    // The numbers of those in sets.
+    let mut ids = Map::default();
+    sort(&look, &mut all);
+    for judged in all {
+        let place = judged.place;
+        let (mut task, verdict) = writer.task(&look, judged, now);
         task.id = tasks.len() as u64 + 1;
-        ids.insert(place, task.id);
+        if let Place::Parked(place) = place
+            && !sets.is_empty()
+        {
+            ids.insert(place, task.id);
+        }
         if let Some(verdict) = verdict {
-            writer.findings.push(finding_of_task(&task, verdict));
+            writer.findings.push(finding_of_task(&task, *verdict));
         }
         tasks.push(task);
     }
@@ -114,34 +138,37 @@ pub(crate) fn survey_in(about: &About<'_>, world: Option<World<'_>>) -> Surveyed
     Surveyed { report, is_closed }
 }
 
-/// The longest parked first; a report of the same state reads the same. They
-/// are large and may be many, so their numbers are sorted.
-fn in_order(all: Vec<Judged>) -> impl Iterator<Item = Judged> {
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    order.sort_by(|&one, &other| {
-        let (one, other) = (&all[one], &all[other]);
-        let by_age = other.party.wait.age.cmp(&one.party.wait.age);
-        by_age.then_with(|| one.order().cmp(&other.order()))
+/// The longest parked first; a report of the same state reads the same.
+fn sort(look: &Look, all: &mut [Judged]) {
+    all.sort_by(|one, other| {
+        let (left, right) = (one.party(look).wait(), other.party(look).wait());
+        let by_age = right.age.cmp(&left.age);
+        // Many wait at one line.
+        let by_site = || match std::ptr::eq(left.site, right.site) {
+            true => Ordering::Equal,
+            false => order(left.site).cmp(&order(right.site)),
+        };
+        let by_name = || one.name(look).cmp(&other.name(look));
+        by_age.then_with(by_site).then_with(by_name)
     });
-    let mut all: Vec<_> = all.into_iter().map(Some).collect();
-    order.into_iter().filter_map(move |place| all[place].take())
+}
+
+fn order(site: &Location<'static>) -> (&'static str, u32, u32) {
+    (site.file(), site.line(), site.column())
 }
 
 impl Judged {
-    /// Where it waits, and its name.
-    fn order(&self) -> (&str, u32, u32, Option<&str>) {
-        let wait = &self.party.wait;
-        let name = match (&self.record, &wait.who) {
+    /// The name by which equals are told apart.
+    fn name<'l>(&'l self, look: &'l Look) -> Option<&'l str> {
+        match (&self.record, &self.party(look).wait().who) {
             (Some(record), _) => Some(&*record.name),
             (None, Who::Thread(thread)) => thread.name(),
             _ => None,
-        };
-        let site = wait.site;
-        (site.file(), site.line(), site.column(), name)
+        }
     }
 }
 
-fn set_of_tasks(set: &evidence::DeadSet, ids: &HashMap<usize, u64>) -> DeadSet {
+fn set_of_tasks(set: &evidence::DeadSet, ids: &Map<usize, u64>) -> DeadSet {
     // A member may be left out because it is not what the report is about.
     let members = set.members.iter().filter_map(|place| ids.get(place));
     let mut members: Vec<u64> = members.copied().collect();
@@ -153,8 +180,8 @@ fn set_of_tasks(set: &evidence::DeadSet, ids: &HashMap<usize, u64>) -> DeadSet {
 /// Everybody with a verdict, if there is one; the sentinel is left out, and
 /// whether it was found is said.
 fn judge_all(
-    look: &mut Look,
-    proofs: Vec<Option<Verdict>>,
+    look: &Look,
+    proofs: Vec<Option<Box<Verdict>>>,
     guarded_by: ChannelId,
     about: &About<'_>,
     now: Instant,
@@ -163,12 +190,10 @@ fn judge_all(
     let mut history = history();
     let history = history.get_or_insert_default();
     history.learn(look, options, now);
-    let parties = std::mem::take(&mut look.parties);
-    let unpolled = std::mem::take(&mut look.unpolled);
     let mut sentinel = false;
-    let mut all = Vec::with_capacity(parties.len());
-    for (place, (party, proof)) in parties.into_iter().zip(proofs).enumerate() {
-        let key = history::key(look, &party);
+    let mut all = Vec::with_capacity(look.parties.len());
+    for (place, (party, proof)) in look.parties.iter().zip(proofs).enumerate() {
+        let key = history::key(look, party);
         if key.0 == Some(guarded_by) {
             sentinel = proof.is_some();
             continue;
@@ -176,39 +201,36 @@ fn judge_all(
         if proof.is_some() {
             history.prove(key);
         }
-        let record = registry().task(party.wait.task);
+        let record = registry().task(party.wait().task);
         let daemon = record.as_ref().is_some_and(|record| record.daemon);
         let verdict = proof
-            .or_else(|| suspect::blocked_handler(look, &party))
+            .or_else(|| suspect::blocked_handler(look, party).map(Box::new))
             .or_else(|| {
                 if daemon {
-                    None
-                } else {
-                    doubt(look, &party, record.as_ref(), history, now)
+                    return None;
                 }
+                doubt(look, party, record.as_deref(), history, now).map(Box::new)
             });
         all.push(Judged {
-            place,
+            place: Place::Parked(place),
             stack: history.stack(key),
-            party,
             verdict,
             record,
         });
     }
-    for party in unpolled {
-        let holds_value = party.wait.state == WaitState::Done { holds_value: true };
-        let alone = history.unpolled(look, &party, now);
+    for (place, party) in look.unpolled.iter().enumerate() {
+        let holds_value = party.wait().state == WaitState::Done { holds_value: true };
+        let alone = history.unpolled(look, party, now);
         let patience = match about {
             // Nobody is left who would poll it.
             About::Scope { ended: true, .. } if holds_value => Duration::ZERO,
-            _ => options.limits_at(&site(party.wait.site)).not_polled_after,
+            _ => options.limits_at(&site(party.wait().site)).not_polled_after,
         };
         if let Some(verdict) = suspect::not_polled(holds_value, alone, patience) {
             all.push(Judged {
-                place: usize::MAX,
-                record: registry().task(party.wait.task),
-                party,
-                verdict: Some(verdict),
+                place: Place::Unpolled(place),
+                record: registry().task(party.wait().task),
+                verdict: Some(Box::new(verdict)),
                 stack: None,
             });
         }
@@ -233,7 +255,7 @@ fn doubt(
     let limits = if options.lines.is_empty() {
         &options.limits
     } else {
-        options.limits_at(&site(party.wait.site))
+        options.limits_at(&site(party.wait().site))
     };
     let verdict = suspect::unusual(look, party, history, limits, now)?;
     if verdict.evidence == Evidence::Suspected {
@@ -247,9 +269,10 @@ impl About<'_> {
         let About::Scope { scope, task, .. } = self else {
             return true;
         };
-        let cases = judged.party.cases.iter();
+        let party = judged.party(look);
+        let cases = party.cases.iter();
         let mut channels = cases.filter_map(|case| look.channel(case));
-        *task == Some(judged.party.wait.task)
+        *task == Some(party.wait().task)
             || judged.record.as_ref().is_some_and(|it| it.scope == *scope)
             || channels.any(|channel| channel.scope == *scope)
     }
@@ -265,36 +288,38 @@ fn take_stacks(look: &Look, all: &mut [Judged], about: &About<'_>) {
     let mut order: Vec<usize> = (0..all.len())
         .filter(|&place| {
             let judged = &all[place];
-            let can = match judged.party.wait.who {
+            let wait = judged.party(look).wait();
+            let can = match wait.who {
                 Who::Thread(_) => true,
                 Who::Future => options.task_stacks,
                 _ => false,
             };
-            can && judged.stack.is_none() && judged.party.wait.state == WaitState::Queued
+            can && judged.stack.is_none() && wait.state == WaitState::Queued
         })
         .collect();
     {
         let mut history = history();
         let history = history.get_or_insert_default();
-        let key = |place: usize| history::key(look, &all[place].party);
+        let key = |place: usize| history::key(look, all[place].party(look));
         // A thread that was late may answer the next time. A task that was is
         // not polled, and to wake it again would only look as if somebody had.
-        let is_task = |place: usize| matches!(all[place].party.wait.who, Who::Future);
+        let is_task = |place: usize| matches!(all[place].party(look).wait().who, Who::Future);
         order.retain(|&place| !is_task(place) || !history.was_asked(key(place)));
         order.sort_by_key(|&place| all[place].verdict.is_none());
         order.truncate(options.max_stacks);
         order.iter().for_each(|&place| history.ask(key(place)));
     }
     // Those of one channel are asked together.
-    let channel = |place: usize| all[place].party.cases[0].channel;
-    order.sort_by_key(|&place| (channel(place), all[place].party.cases[0].wait.id));
+    let case = |place: usize| {
+        let case = &all[place].party(look).cases[0];
+        (case.channel, case.wait.id)
+    };
+    order.sort_by_key(|&place| case(place));
     let tickets = registry().expect_stacks(order.len());
     let asked: Vec<(usize, u64)> = order.iter().copied().zip(tickets).collect();
-    for group in asked.chunk_by(|one, other| channel(one.0) == channel(other.0)) {
-        let of_channel = channel(group[0].0).map(|place| &look.channels[place].0);
-        let wanted = group
-            .iter()
-            .map(|&(place, ticket)| (all[place].party.cases[0].wait.id, ticket));
+    for group in asked.chunk_by(|one, other| case(one.0).0 == case(other.0).0) {
+        let of_channel = case(group[0].0).0.map(|place| &look.channels[place].0);
+        let wanted = group.iter().map(|&(place, ticket)| (case(place).1, ticket));
         ask(of_channel, &wanted.collect::<Vec<_>>());
     }
     registry().await_stacks(Instant::now() + options.stack_patience);
@@ -302,7 +327,8 @@ fn take_stacks(look: &Look, all: &mut [Judged], about: &About<'_>) {
     let history = history.get_or_insert_default();
     for (place, ticket) in asked {
         if let Some(stack) = registry().take_stack(ticket) {
-            history.keep_stack(history::key(look, &all[place].party), stack.clone());
+            let key = history::key(look, all[place].party(look));
+            history.keep_stack(key, stack.clone());
             all[place].stack = Some(stack);
         }
     }
@@ -329,14 +355,20 @@ struct Writer<'a> {
     about: &'a About<'a>,
     findings: Vec<Finding>,
     allowed: usize,
+    /// Channels that were described, by their place in the look: many may wait
+    /// on one.
+    channels: Vec<Option<Arc<ChannelInfo>>>,
+    stacks: Named,
 }
 
 impl<'a> Writer<'a> {
-    fn new(about: &'a About<'a>) -> Self {
+    fn new(about: &'a About<'a>, channels: usize) -> Self {
         Writer {
             about,
             findings: Vec::new(),
             allowed: 0,
+            channels: vec![None; channels],
+            stacks: Named::default(),
         }
     }
 
@@ -353,21 +385,23 @@ impl<'a> Writer<'a> {
         look: &Look,
         judged: Judged,
         now: Instant,
-    ) -> (ParkedTask, Option<Verdict>, usize) {
+    ) -> (ParkedTask, Option<Box<Verdict>>) {
+        let party = judged.party(look);
         let Judged {
-            place,
-            party,
             mut verdict,
             record,
             stack,
+            ..
         } = judged;
-        let mut task = parked_task(look, &party, record.as_ref(), now);
-        task.stack = stack.map(|stack| stack.resolve()).unwrap_or_default();
+        let mut task = self.parked_task(look, party, record.as_deref(), now);
+        task.stack = stack
+            .map(|stack| self.stacks.name(&stack))
+            .unwrap_or_default();
         let is_sure = verdict
             .as_ref()
             .is_some_and(|it| it.evidence < Evidence::BlockingInPoll);
-        if !is_sure && let Some(blocks) = suspect::blocking_in_poll(&party, &task.stack) {
-            verdict = Some(blocks);
+        if !is_sure && let Some(blocks) = suspect::blocking_in_poll(party, &task.stack) {
+            verdict = Some(Box::new(blocks));
         }
         if let About::Scope { ended: true, .. } = self.about
             && verdict
@@ -375,7 +409,8 @@ impl<'a> Writer<'a> {
                 .is_none_or(|it| it.evidence > Evidence::Outlived)
         {
             let reason = "the test it belongs to has ended, and it is still parked";
-            verdict = Some(Verdict::new(Evidence::Outlived, reason.to_owned()));
+            let outlived = Verdict::new(Evidence::Outlived, reason.to_owned());
+            verdict = Some(Box::new(outlived));
         }
         if verdict.is_some() && self.all_allowed().any(|allow| allow.allows(&task)) {
             verdict = None;
@@ -386,7 +421,7 @@ impl<'a> Writer<'a> {
             task.waits_for.clone_from(&verdict.waits_for);
             task.set = verdict.set;
         }
-        (task, verdict, place)
+        (task, verdict)
     }
 
     /// What is not about a task.
@@ -403,7 +438,7 @@ impl<'a> Writer<'a> {
         match self.about {
             About::Everything => {
                 for event in events::events() {
-                    let finding = finding_of_event(&event, now);
+                    let finding = finding_of_event(&event, &mut self.stacks, now);
                     self.add(finding);
                 }
             }
@@ -413,7 +448,7 @@ impl<'a> Writer<'a> {
                 for (_, channel) in &look.channels {
                     // What time sends is there to be left alone.
                     if channel.scope == *scope && channel.len > 0 && !channel.is_timer {
-                        let finding = undelivered(channel, now);
+                        let finding = undelivered(channel, &mut self.stacks, now);
                         self.add(Some(finding));
                     }
                 }
@@ -446,7 +481,7 @@ fn outlived(party: &Party, record: Option<&TaskRecord>) -> Option<Verdict> {
     let context = record?.context.as_ref()?.upgrade()?;
     let cancellation = context.cancellation()?;
     let ago = cancellation.at.elapsed();
-    if ago < options().grace || party.wait.has_deadline {
+    if ago < options().grace || party.wait().has_deadline {
         return None;
     }
     let reason = format!(

@@ -21,7 +21,7 @@ use crate::snapshot::{Look, Party};
 
 /// A sender that nobody can receive from, though somebody may still close.
 pub(crate) fn blocked_handler(look: &Look, party: &Party) -> Option<Verdict> {
-    if party.wait.has_deadline || !party.is_whole() {
+    if party.wait().has_deadline || !party.is_whole() {
         return None;
     }
     let cases = party.cases.iter();
@@ -50,7 +50,7 @@ pub(crate) fn blocked_handler(look: &Look, party: &Party) -> Option<Verdict> {
 
 /// A thread that is parked within a poll, by its stack.
 pub(crate) fn blocking_in_poll(party: &Party, stack: &[Frame]) -> Option<Verdict> {
-    if !matches!(party.wait.who, Who::Thread(_)) || !polls(stack) {
+    if !matches!(party.wait().who, Who::Thread(_)) || !polls(stack) {
         return None;
     }
     Some(Verdict::new(
@@ -58,7 +58,7 @@ pub(crate) fn blocking_in_poll(party: &Party, stack: &[Frame]) -> Option<Verdict
         format!(
             "a thread is parked in a {} in the middle of a future's poll; \
              whatever else its executor runs on this thread waits, too",
-            party.wait.reason
+            party.wait().reason
         ),
     ))
 }
@@ -119,7 +119,7 @@ pub(crate) fn unusual(
     limits: &Limits,
     now: Instant,
 ) -> Option<Verdict> {
-    let age = party.wait.age?;
+    let age = party.wait().age?;
     let line = history.line(party)?;
     let usual = line.longest.max(Duration::from_millis(1)) * limits.factor;
     let known = line.ended >= limits.known_after;
@@ -152,8 +152,11 @@ fn suspicion(
     line: &Line,
     is_unusual: bool,
 ) -> Option<String> {
-    let age = party.wait.age.filter(|age| *age >= limits.suspect_after)?;
-    if party.wait.has_deadline || !party.is_whole() {
+    let age = party
+        .wait()
+        .age
+        .filter(|age| *age >= limits.suspect_after)?;
+    if party.wait().has_deadline || !party.is_whole() {
         return None;
     }
     // Time comes by itself; a close that has happened is on its way.

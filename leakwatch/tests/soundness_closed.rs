@@ -249,7 +249,7 @@ impl Check {
         for task in &report.tasks {
             match task.evidence {
                 Some(Evidence::Proven(_)) => {
-                    self.proven.insert(task.name.clone());
+                    self.proven.insert(task.name.to_string());
                     said.insert(&task.name, Evidence::Proven(Proven::ClosedWorld));
                 }
                 Some(Evidence::DeadWait(Proven::ClosedWorld)) => dead += 1,

@@ -8,11 +8,10 @@
 //! Each holder and each party is taken from the list once, and each entry and
 //! each case looked at a fixed number of times: linear, whatever the shape.
 
-use std::collections::{HashMap, HashSet};
-
 use chan_core::observe::{Direction, Manners};
 
 use crate::evidence::standing::{HolderId, Standing};
+use crate::hash::{Map, Set};
 use crate::ledger::{Owner, Tally, Thing};
 use crate::snapshot::{Case, Look};
 
@@ -59,9 +58,9 @@ pub(crate) struct Graph {
     /// Holders that can still use what they have.
     pub(crate) alive: Vec<bool>,
     /// Who has what.
-    having: HashMap<Lever, Having>,
+    having: Map<Lever, Having>,
     /// Where each container is among the holders.
-    containers: HashMap<Thing, usize>,
+    containers: Map<Thing, usize>,
 }
 
 /// Who has handles of one lever.
@@ -90,12 +89,13 @@ pub(crate) fn work_out(look: &Look, standing: &Standing, excused: &[bool]) -> Gr
             having: having(standing),
             containers: containers.collect(),
         },
-        waiting: HashMap::new(),
-        pulled: HashSet::new(),
+        waiting: Map::default(),
+        pulled: Set::default(),
         list: Vec::new(),
+        levers: Vec::new(),
     };
     for (place, party) in look.parties.iter().enumerate() {
-        let excused = excused[place] || party.wait.has_deadline || !party.is_whole();
+        let excused = excused[place] || party.wait().has_deadline || !party.is_whole();
         if excused || !work.list_cases(look, place) {
             work.revive(place);
         }
@@ -119,8 +119,8 @@ pub(crate) fn work_out(look: &Look, standing: &Standing, excused: &[bool]) -> Gr
     work.graph
 }
 
-fn having(standing: &Standing) -> HashMap<Lever, Having> {
-    let mut having: HashMap<Lever, Having> = HashMap::new();
+fn having(standing: &Standing) -> Map<Lever, Having> {
+    let mut having: Map<Lever, Having> = Map::default();
     for (place, holder) in standing.holders.iter().enumerate() {
         for (thing, tally) in &holder.entries {
             for power in POWERS {
@@ -171,7 +171,7 @@ impl Graph {
     ) {
         let mut list = vec![lever];
         // What lies in a channel may lead to that channel.
-        let mut entered = HashSet::new();
+        let mut entered = Set::default();
         while let Some(lever) = list.pop() {
             for &place in self.holders_of(lever) {
                 step();
@@ -193,24 +193,30 @@ struct Work<'s> {
     standing: &'s Standing,
     graph: Graph,
     /// The parties that a lever would free.
-    waiting: HashMap<Lever, Vec<usize>>,
+    waiting: Map<Lever, Vec<usize>>,
     /// Levers that somebody alive has.
-    pulled: HashSet<Lever>,
+    pulled: Set<Lever>,
     /// Holders that were found alive, not gone through yet.
     list: Vec<usize>,
+    /// Room for those of one party.
+    levers: Vec<(Lever, usize)>,
 }
 
 impl Work<'_> {
     /// Enters what would free a party; false if something does already.
     fn list_cases(&mut self, look: &Look, place: usize) -> bool {
-        let mut levers = Vec::new();
-        for case in &look.parties[place].cases {
-            match levers_of(look, self.standing, &self.graph, case) {
-                Some(more) => levers.extend(more),
-                None => return false,
-            }
-        }
-        for (lever, count) in levers {
+        let mut levers = std::mem::take(&mut self.levers);
+        levers.clear();
+        let mut cases = look.parties[place].cases.iter();
+        let counted =
+            cases.all(|case| levers_of(look, self.standing, &self.graph, case, &mut levers));
+        let listed = counted && self.list_levers(&levers, place);
+        self.levers = levers;
+        listed
+    }
+
+    fn list_levers(&mut self, levers: &[(Lever, usize)], place: usize) -> bool {
+        for &(lever, count) in levers {
             step();
             if self.pulled.contains(&lever) {
                 return false;
@@ -277,36 +283,39 @@ pub(crate) fn leading_to(container: Thing) -> impl Iterator<Item = Lever> {
     powers.iter().map(move |&power| (container, power))
 }
 
-/// What could free a case, with how many handles of each there are; nothing if
-/// it is free already, or could be freed in ways that are not counted.
+/// Adds what could free a case, with how many handles of each there are; false
+/// if it is free already, or could be freed in ways that are not counted.
 pub(crate) fn levers_of(
     look: &Look,
     standing: &Standing,
     graph: &Graph,
     case: &Case,
-) -> Option<Vec<(Lever, usize)>> {
+    levers: &mut Vec<(Lever, usize)>,
+) -> bool {
     let Some(place) = case.channel else {
         // Nothing is done on nil.
-        return Some(Vec::new());
+        return true;
     };
     let (seen, counts) = (&look.channels[place].1, &standing.counts[place]);
     if counts.closed {
-        return None;
+        return false;
     }
     if seen.is_context {
-        let cancellers = standing.cancellers.get(&place)?.as_ref()?;
+        let Some(Some(cancellers)) = standing.cancellers.get(&place) else {
+            return false;
+        };
         let each = cancellers.handles.iter();
-        let each = each.map(|&(done, count)| ((Thing::Context(done), Power::Whole), count));
-        return (!cancellers.has_deadline).then(|| each.collect());
+        levers.extend(each.map(|&(done, count)| ((Thing::Context(done), Power::Whole), count)));
+        return !cancellers.has_deadline;
     }
     let channel = Thing::Channel(seen.id);
     let handles = counts.handles;
     let close = (Power::Close, handles.close);
-    let mut levers = match case.wait.direction {
+    let mut ways = match case.wait.direction {
         // A value that was handed to a future comes back if that is dropped.
-        Direction::Recv if counts.undelivered > 0 => return None,
+        Direction::Recv if counts.undelivered > 0 => return false,
         // A permit that is dropped gives its room to one who waits to send.
-        Direction::Send if counts.permits > 0 => return None,
+        Direction::Send if counts.permits > 0 => return false,
         Direction::Recv => [Some((Power::Send, handles.send)), Some(close), None],
         Direction::Send => [Some((Power::Recv, handles.recv)), Some(close), None],
         Direction::Close => [None, Some(close), None],
@@ -320,27 +329,27 @@ pub(crate) fn levers_of(
             Direction::Close => &[Power::Send, Power::Recv],
         };
         if sides.iter().any(|side| count_of(handles, *side) == 0) {
-            return None;
+            return false;
         }
         if case.wait.direction == Direction::Close {
-            levers[0] = Some((Power::Send, handles.send));
-            levers[2] = Some((Power::Recv, handles.recv));
+            ways[0] = Some((Power::Send, handles.send));
+            ways[2] = Some((Power::Recv, handles.recv));
         }
         // What a task has may be dropped with it.
         let with_tasks =
             |&(power, _): &(Power, usize)| graph.tasks_have((channel, power), standing);
-        if levers.iter().flatten().any(with_tasks) {
-            return None;
+        if ways.iter().flatten().any(with_tasks) {
+            return false;
         }
     }
+    let ways = ways.into_iter().flatten();
+    let mut ways = ways.filter(|&(_, count)| count > 0).peekable();
     // A weak handle can become any that there still is.
-    let levers = levers.into_iter().flatten();
-    let mut levers = levers.filter(|&(_, count)| count > 0).peekable();
-    if counts.weak_handles > 0 && levers.peek().is_some() {
-        return None;
+    if counts.weak_handles > 0 && ways.peek().is_some() {
+        return false;
     }
-    let levers = levers.map(|(power, count)| ((channel, power), count));
-    Some(levers.collect())
+    levers.extend(ways.map(|(power, count)| ((channel, power), count)));
+    true
 }
 
 fn count_of(handles: chan_core::observe::Handles, power: Power) -> usize {

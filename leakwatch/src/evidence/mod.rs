@@ -89,7 +89,7 @@ impl Verdict {
 #[derive(Default)]
 pub(crate) struct Judgement {
     /// By the place of the party in the look.
-    pub(crate) verdicts: Vec<Option<Verdict>>,
+    pub(crate) verdicts: Vec<Option<Box<Verdict>>>,
     pub(crate) sets: Vec<DeadSet>,
 }
 
@@ -154,11 +154,12 @@ fn judge_while(look: &Look, mut meanwhile: impl FnMut(Between)) -> Judgement {
 fn verdict(look: &Look, standing: &Standing, graph: &Graph, place: usize) -> Verdict {
     let party = &look.parties[place];
     let own = standing.owner_of[place];
-    let mut others = Vec::new();
+    let (mut others, mut levers) = (Vec::new(), Vec::new());
     for case in &party.cases {
-        for (lever, _) in levers_of(look, standing, graph, case).into_iter().flatten() {
-            graph.owners_of(lever, standing, NAMED + 1, &mut others);
-        }
+        levers_of(look, standing, graph, case, &mut levers);
+    }
+    for (lever, _) in levers {
+        graph.owners_of(lever, standing, NAMED + 1, &mut others);
     }
     others.retain(|other| Some(*other) != own);
     let nil = party.cases.iter().all(|case| case.channel.is_none());
@@ -168,7 +169,7 @@ fn verdict(look: &Look, standing: &Standing, graph: &Graph, place: usize) -> Ver
         (false, false) => Proven::DeadSet,
     };
     let whole = own.is_some_and(|own| !graph.alive[own]);
-    let evidence = match (&party.wait.who, whole) {
+    let evidence = match (&party.wait().who, whole) {
         (Who::Future, false) => Evidence::DeadWait(proven),
         _ => Evidence::Proven(proven),
     };
@@ -192,7 +193,7 @@ fn reason(
     evidence: Evidence,
     others: &[String],
 ) -> String {
-    let what = match (evidence, &party.wait.who) {
+    let what = match (evidence, &party.wait().who) {
         (Evidence::DeadWait(_), _) => "this operation can never complete (its task may drop it)",
         (_, Who::Future) => "this task can never be woken",
         _ => "this thread can never be woken",
@@ -211,7 +212,7 @@ fn reason(
         all.join("; ")
     };
     let why = match proven {
-        Proven::Never if party.wait.cases == 0 => "its select has no cases".to_owned(),
+        Proven::Never if party.wait().cases == 0 => "its select has no cases".to_owned(),
         Proven::Never if party.cases.len() == 1 => "its channel is nil".to_owned(),
         Proven::Never => "all channels of its select are nil".to_owned(),
         Proven::Orphaned => channels(),

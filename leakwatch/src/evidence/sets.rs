@@ -1,11 +1,11 @@
 //! Dead parties that have to do with each other, and where it began.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::evidence::graph::{Graph, Lever, leading_to, levers_of, step};
 use crate::evidence::standing::{HolderId, Standing};
 use crate::evidence::{DeadSet, Judgement, RestsOn, Verdict, verdict};
+use crate::hash::{Map, Set};
 use crate::life::Life;
 use crate::report::{Evidence, Proven};
 use crate::snapshot::Look;
@@ -28,7 +28,8 @@ impl Sets {
             parent: (0..parties + standing.holders.len()).collect(),
             parties,
         };
-        let (mut seen, mut containers) = (HashMap::new(), HashSet::new());
+        let (mut seen, mut containers) = (Map::default(), Set::default());
+        let mut levers = Vec::new();
         for (place, party) in look.parties.iter().enumerate() {
             if !graph.dead[place] {
                 continue;
@@ -36,15 +37,17 @@ impl Sets {
             if let Some(owner) = standing.owner_of[place] {
                 sets.join(place, parties + owner);
             }
+            levers.clear();
             for case in &party.cases {
-                for (lever, _) in levers_of(look, standing, graph, case).into_iter().flatten() {
-                    let first = *seen.entry(lever).or_insert(place);
-                    if first != place {
-                        sets.join(first, place);
-                        continue;
-                    }
-                    sets.join_holders(place, lever, standing, graph, &mut containers);
+                levers_of(look, standing, graph, case, &mut levers);
+            }
+            for &(lever, _) in &levers {
+                let first = *seen.entry(lever).or_insert(place);
+                if first != place {
+                    sets.join(first, place);
+                    continue;
                 }
+                sets.join_holders(place, lever, standing, graph, &mut containers);
             }
         }
         sets
@@ -58,7 +61,7 @@ impl Sets {
         lever: Lever,
         standing: &Standing,
         graph: &Graph,
-        containers: &mut HashSet<usize>,
+        containers: &mut Set<usize>,
     ) {
         let mut list = vec![lever];
         while let Some(lever) = list.pop() {
@@ -92,8 +95,8 @@ impl Sets {
     }
 
     /// The tasks of each set, whether they wait or merely rest.
-    fn tasks(&mut self, standing: &Standing) -> HashMap<usize, Vec<Arc<Life>>> {
-        let mut tasks: HashMap<usize, Vec<Arc<Life>>> = HashMap::new();
+    fn tasks(&mut self, standing: &Standing) -> Map<usize, Vec<Arc<Life>>> {
+        let mut tasks: Map<usize, Vec<Arc<Life>>> = Map::default();
         for holder in 0..standing.first_container {
             if let Some(life) = standing.life(holder) {
                 let root = self.root(self.parties + holder);
@@ -110,8 +113,9 @@ impl Sets {
         standing: &Standing,
         graph: &Graph,
     ) -> Judgement {
-        let mut verdicts: Vec<Option<Verdict>> = (0..self.parties)
-            .map(|place| graph.dead[place].then(|| verdict(look, standing, graph, place)))
+        let said = |place: usize| Box::new(verdict(look, standing, graph, place));
+        let mut verdicts: Vec<Option<Box<Verdict>>> = (0..self.parties)
+            .map(|place| graph.dead[place].then(|| said(place)))
             .collect();
         let dead = (0..self.parties).filter(|&place| graph.dead[place]);
         let mut members: Vec<(usize, usize)> =
@@ -129,11 +133,11 @@ impl Sets {
                     }
                 }
             }
-            let in_set = |place: &usize| verdicts[*place].as_ref().is_some_and(waits_for_others);
+            let in_set = |place: &usize| verdicts[*place].as_deref().is_some_and(waits_for_others);
             if !members.clone().any(|place| in_set(&place)) {
                 continue;
             }
-            let age = |place: &usize| look.parties[*place].wait.age;
+            let age = |place: &usize| look.parties[*place].wait().age;
             // One for whom nobody else can do anything; in a circle, the one
             // who closed it.
             let orphans = members.clone().filter(|place| !in_set(place));

@@ -10,11 +10,11 @@
 //! changed, nobody has put in, taken out or cloned anything of it while the
 //! counting went on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chan_core::observe::{self, Cancellers, Counts, Who};
 
+use crate::hash::Map;
 use crate::ledger::{Clones, Node, Owner, Tally, Thing, Version, ledger};
 use crate::life::{Life, Resting};
 use crate::registry::{registry, thread_name};
@@ -29,11 +29,11 @@ pub(crate) struct Standing {
     /// The owner of each party of the look; none of an untracked future.
     pub(crate) owner_of: Vec<Option<usize>>,
     /// The party of each owner, or one of several.
-    party_of: HashMap<usize, usize>,
+    party_of: Map<usize, usize>,
     /// The counts of each channel of the look, as they were read last.
     pub(crate) counts: Vec<Counts>,
     /// Who could cancel, by the place of the `done` channel in the look.
-    pub(crate) cancellers: HashMap<usize, Option<Cancellers>>,
+    pub(crate) cancellers: Map<usize, Option<Cancellers>>,
 }
 
 /// Somebody, or something, that has handles.
@@ -84,12 +84,12 @@ fn ways_by(counts: &Counts) -> Option<Tally> {
 }
 
 /// Whose the party is, if that is known.
-fn owner_of(party: &Party, lives: &HashMap<usize, Owner>) -> Option<Owner> {
-    match &party.wait.who {
+fn owner_of(party: &Party, lives: &Map<usize, Owner>) -> Option<Owner> {
+    match &party.wait().who {
         // Whatever task it runs, it is the thread that is parked.
         Who::Thread(thread) => Some(Owner::Thread(thread.id())),
         // By its waker: a sub-executor's future is somebody else's.
-        Who::Future => lives.get(&party.wait.waker_data).copied(),
+        Who::Future => lives.get(&party.wait().waker_data).copied(),
         _ => None,
     }
 }
@@ -97,9 +97,9 @@ fn owner_of(party: &Party, lives: &HashMap<usize, Owner>) -> Option<Owner> {
 impl Standing {
     pub(crate) fn read(look: &Look) -> Standing {
         let mut holders = Vec::new();
-        let mut places = HashMap::new();
-        let mut by_waker = HashMap::new();
-        let mut lives: HashMap<Owner, Arc<Life>> = HashMap::new();
+        let mut places = Map::default();
+        let mut by_waker = Map::default();
+        let mut lives: Map<Owner, Arc<Life>> = Map::default();
         for (id, life) in registry().lives() {
             by_waker.insert(life.waker_data(), Owner::Task(id));
             lives.insert(Owner::Task(id), life);
@@ -120,13 +120,13 @@ impl Standing {
             })
         };
         let mut owner_of_party = Vec::with_capacity(look.parties.len());
-        let mut known_wakers: HashMap<usize, usize> = HashMap::new();
+        let mut known_wakers: Map<usize, usize> = Map::default();
         for party in &look.parties {
             let place = owner_of(party, &by_waker).map(|owner| place_of(owner, &mut holders));
             owner_of_party.push(place);
             if let Some(place) = place {
                 *known_wakers.entry(place).or_default() += 1;
-                let is_thread = matches!(party.wait.who, Who::Thread(_));
+                let is_thread = matches!(party.wait().who, Who::Thread(_));
                 holders[place].sleeps |= is_thread;
             }
         }
@@ -156,11 +156,7 @@ impl Standing {
             first_container,
             owner_of: owner_of_party,
             party_of,
-            counts: look
-                .channels
-                .iter()
-                .map(|(_, seen)| seen.counts())
-                .collect(),
+            counts: look.counts.clone(),
             cancellers,
         }
     }
@@ -181,7 +177,7 @@ impl Standing {
                 *cancellers = observe::cancellers(look.channels[place].1.id);
             }
         }
-        let mut known_wakers: HashMap<usize, usize> = HashMap::new();
+        let mut known_wakers: Map<usize, usize> = Map::default();
         for place in self.owner_of.iter().flatten() {
             *known_wakers.entry(*place).or_default() += 1;
         }
@@ -275,14 +271,14 @@ fn containers(look: &Look) -> Vec<Holder> {
         return all;
     }
     let places = look.channels.iter().zip(0..);
-    let places: HashMap<Thing, usize> = places
+    let places: Map<Thing, usize> = places
         .map(|((_, seen), place)| (Thing::Channel(seen.id), place))
         .collect();
     all.extend(carriers.into_iter().map(|(thing, listed)| {
         let place = places.get(&thing).copied();
         let container = Container {
             version: listed.version,
-            ways: place.and_then(|place| ways_by(&look.channels[place].1.counts())),
+            ways: place.and_then(|place| ways_by(&look.counts[place])),
             kind: Kind::Carrier(place),
         };
         holder(thing, listed.entries, container)
@@ -292,7 +288,7 @@ fn containers(look: &Look) -> Vec<Holder> {
 
 /// What a parked party is called.
 pub(crate) fn name_of(party: &Party) -> String {
-    match (registry().task(party.wait.task), &party.wait.who) {
+    match (registry().task(party.wait().task), &party.wait().who) {
         (Some(record), _) => record.name.to_string(),
         (None, Who::Thread(thread)) => thread_name(thread),
         (None, _) => "future".to_owned(),

@@ -107,7 +107,7 @@ fn is_dead<F: Future>(task: Tracked<F>, meanwhile: impl FnMut(Between)) -> bool 
     assert!(polled.is_pending());
     let look = Look::around();
     let mut parties = look.parties.iter();
-    let place = parties.position(|party| party.wait.task == task.id());
+    let place = parties.position(|party| party.wait().task == task.id());
     let judgement = judge_while(&look, meanwhile);
     judgement.verdicts[place.expect("it waits")].is_some()
 }
@@ -192,7 +192,7 @@ fn who_hides_his_way_in_the_channel_that_it_leads_to_is_found_out() {
     assert!(polled.is_pending());
     let look = Look::around();
     let mut parties = look.parties.iter();
-    let place = parties.position(|party| party.wait.task == task.id());
+    let place = parties.position(|party| party.wait().task == task.id());
     // He was counted with one way, which lies in a letter when these are looked
     // at; so nobody misses the other one, with which he takes the sender.
     let other = way.clone();

@@ -1,6 +1,7 @@
 //! A made-up report with every kind of finding in it: an operator that shut
 //! down in the wrong order.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::report::*;
@@ -79,11 +80,12 @@ pub(super) fn hostile() -> Report {
     let long = "n".repeat(1_000_000);
     let mut report = report();
     for task in &mut report.tasks {
-        task.name = format!("{bad}\n\ntask 1 \"x\" [chan receive]:\n");
+        task.name = format!("{bad}\n\ntask 1 \"x\" [chan receive]:\n").into();
         task.operation = format!("{bad} {long}").into();
         task.site.file = bad.into();
         for case in &mut task.cases {
             let Some(c) = &mut case.channel else { continue };
+            let c = Arc::make_mut(c);
             c.name = Some(format!(" # {bad}").into());
             c.element = long.clone().into();
         }
@@ -99,7 +101,7 @@ pub(super) fn hostile() -> Report {
     report.tasks[0].stack = [bad, "", " ", "# no comment", &long]
         .map(|name| frame(name, Some(bad), Some(1), 0))
         .into();
-    report.tasks[1].stack = vec![frame("0x5566", None, None, 0x5566)];
+    report.tasks[1].stack = [frame("0x5566", None, None, 0x5566)].into();
     report.tasks[2].cases.clear();
     for finding in &mut report.findings {
         finding.reason = bad.into();
@@ -157,12 +159,12 @@ fn finding(evidence: Evidence, reason: &str, fingerprint: &str, subject: Subject
 fn task(id: u64, name: &str, operation: &'static str, age: Duration, at: Site) -> ParkedTask {
     ParkedTask {
         id,
-        name: name.into(),
+        name: name.to_owned().into(),
         kind: TaskKind::Thread,
         operation: operation.into(),
         age: Some(age),
         site: at,
-        stack: Vec::new(),
+        stack: Arc::default(),
         has_deadline: false,
         cases: Vec::new(),
         context: None,
@@ -178,7 +180,7 @@ fn case(index: usize, direction: Direction, at: Site, channel: Option<ChannelInf
         index,
         direction,
         site: at,
-        channel,
+        channel: channel.map(Arc::new),
     }
 }
 
@@ -214,7 +216,7 @@ fn orphaned() -> ParkedTask {
         orphaned: Some(Deed {
             task: Some("main".into()),
             site: None,
-            stack: vec![
+            stack: [
                 frame(
                     "operator::manager::shutdown",
                     Some("src/manager.rs"),
@@ -222,7 +224,8 @@ fn orphaned() -> ParkedTask {
                     0x55d0_7100,
                 ),
                 frame("operator::main", Some("src/main.rs"), Some(44), 0x55d0_7200),
-            ],
+            ]
+            .into(),
             ago: Some(Duration::from_millis(187_400)),
         }),
         ..chan(
@@ -233,7 +236,7 @@ fn orphaned() -> ParkedTask {
         )
     };
     ParkedTask {
-        stack: vec![
+        stack: [
             frame(
                 "operator::controller::configmap::reconcile",
                 Some("src/controller/configmap.rs"),
@@ -252,7 +255,8 @@ fn orphaned() -> ParkedTask {
                 Some(77),
                 0x55d0_2080,
             ),
-        ],
+        ]
+        .into(),
         cases: vec![case(0, Direction::Receive, at.clone(), Some(configmaps))],
         evidence: Some(Evidence::Proven(Proven::Orphaned)),
         ..task(
@@ -309,7 +313,7 @@ fn select() -> ParkedTask {
         )
     };
     ParkedTask {
-        stack: vec![
+        stack: [
             frame(
                 "operator::dispatch::next",
                 Some(file),
@@ -323,7 +327,8 @@ fn select() -> ParkedTask {
                 Some(77),
                 0x55d0_2080,
             ),
-        ],
+        ]
+        .into(),
         has_deadline: true,
         cases: vec![
             case(0, Direction::Receive, site(file, 41, 13), Some(events)),
@@ -350,12 +355,12 @@ fn outlived() -> ParkedTask {
     };
     ParkedTask {
         cases: vec![case(0, Direction::Receive, at.clone(), Some(jobs))],
-        context: Some(ContextInfo {
+        context: Some(Box::new(ContextInfo {
             birth: site("src/main.rs", 20, 15),
             cancelled: Some(site("src/main.rs", 61, 9)),
             cause: Some("deadline exceeded".into()),
             cancelled_ago: Some(Duration::from_secs(30)),
-        }),
+        })),
         evidence: Some(Evidence::Outlived),
         age: None,
         ..task(9, "worker-1", "chan receive", Duration::ZERO, at)
@@ -386,7 +391,7 @@ fn circle() -> [ParkedTask; 2] {
 fn nil_receive(n: u64) -> ParkedTask {
     let at = site("src/pool.rs", 33, 17);
     ParkedTask {
-        stack: vec![
+        stack: [
             frame(
                 "operator::pool::Pool::serve",
                 Some("src/pool.rs"),
@@ -394,7 +399,8 @@ fn nil_receive(n: u64) -> ParkedTask {
                 0x55d0_4000,
             ),
             frame("0x55d04800", None, None, 0x55d0_4800),
-        ],
+        ]
+        .into(),
         cases: vec![case(0, Direction::Receive, at.clone(), None)],
         evidence: Some(Evidence::Proven(Proven::Never)),
         ..task(
@@ -412,12 +418,13 @@ fn double_close() -> Finding {
         closed: Some(Deed {
             task: Some("closer-1".into()),
             site: Some(site("src/done.rs", 14, 5)),
-            stack: vec![frame(
+            stack: [frame(
                 "operator::done::stop",
                 Some("src/done.rs"),
                 Some(14),
                 0x55d0_5000,
-            )],
+            )]
+            .into(),
             ago: Some(Duration::from_secs(7)),
         }),
         ..chan(6, Some("done"), "()", site("src/done.rs", 3, 16))
@@ -426,12 +433,13 @@ fn double_close() -> Finding {
         misuse: Misuse::DoubleClose,
         task: "closer-2".into(),
         site: Some(site("src/done.rs", 19, 5)),
-        stack: vec![frame(
+        stack: [frame(
             "operator::done::abort",
             Some("src/done.rs"),
             Some(19),
             0x55d0_5100,
-        )],
+        )]
+        .into(),
         ago: Duration::from_secs(5),
         count: 1,
         channel: Some(done),

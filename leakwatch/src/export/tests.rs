@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{fixture, folded, text, words, write_all};
@@ -186,7 +187,7 @@ fn json_keeps_hostile_names() {
     super::json::write(&report, &mut json).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(value["schema"], crate::report::SCHEMA);
-    assert_eq!(value["tasks"][0]["name"], report.tasks[0].name.as_str());
+    assert_eq!(value["tasks"][0]["name"], *report.tasks[0].name);
     assert_eq!(value["tasks"][0]["operation"], &*report.tasks[0].operation);
 }
 
@@ -206,7 +207,7 @@ fn crowds_are_counted_not_listed() {
 #[test]
 fn tasks_that_differ_are_not_joined() {
     let mut report = fixture::crowd(8);
-    report.tasks[7].stack[2].line = Some(1);
+    Arc::make_mut(&mut report.tasks[7].stack)[2].line = Some(1);
     let text = text::to_string(&report);
     assert_eq!((headers(&text), more(&text)), (4, 4));
 }

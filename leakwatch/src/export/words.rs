@@ -135,7 +135,7 @@ pub(super) fn channel(c: &ChannelInfo) -> String {
 /// The channels a task waits on, each once, in the order of its cases.
 pub(super) fn channels(task: &ParkedTask) -> Vec<&ChannelInfo> {
     let mut seen = std::collections::HashSet::new();
-    let all = task.cases.iter().filter_map(|case| case.channel.as_ref());
+    let all = task.cases.iter().filter_map(|case| case.channel.as_deref());
     all.filter(|c| seen.insert(c.id)).collect()
 }
 

@@ -2,64 +2,86 @@
 
 use std::borrow::Cow;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Instant;
 
 use chan_core::observe::{ChannelSnapshot, Direction as Way, Who};
 
+use super::Writer;
 use crate::registry::{Deed, TaskRecord, thread_name};
 use crate::report::{
     ChannelInfo, ContextInfo, Deed as ReportedDeed, Direction, ParkedTask, Site, TaskKind, WaitCase,
 };
 use crate::snapshot::{Look, Party};
+use crate::stack::Named;
 
-pub(super) fn parked_task(
-    look: &Look,
-    party: &Party,
-    record: Option<&TaskRecord>,
-    now: Instant,
-) -> ParkedTask {
-    let wait = &party.wait;
-    let (kind, described) = match &wait.who {
-        Who::Thread(thread) => (TaskKind::Thread, thread_name(thread)),
-        _ => (TaskKind::Future, "future".to_owned()),
-    };
-    let cases = party.cases.iter().map(|case| WaitCase {
-        index: case.wait.case,
-        direction: match case.wait.direction {
-            Way::Recv => Direction::Receive,
-            Way::Send => Direction::Send,
-            Way::Close => Direction::Close,
-        },
-        site: site(case.wait.site),
-        channel: look.channel(case).map(|channel| channel_info(channel, now)),
-    });
-    ParkedTask {
-        id: 0,
-        name: record.map_or(described, |record| record.name.to_string()),
-        kind,
-        spawned: record.map(|record| site(record.site)),
-        operation: Cow::Borrowed(wait.reason.words()),
-        age: wait.age,
-        site: site(wait.site),
-        stack: Vec::new(),
-        has_deadline: wait.has_deadline,
+impl Writer<'_> {
+    pub(super) fn parked_task(
+        &mut self,
+        look: &Look,
+        party: &Party,
+        record: Option<&TaskRecord>,
+        now: Instant,
+    ) -> ParkedTask {
+        let wait = party.wait();
+        let (kind, described) = match &wait.who {
+            Who::Thread(thread) => (TaskKind::Thread, Some(thread)),
+            _ => (TaskKind::Future, None),
+        };
+        let name = match (record, described) {
+            (Some(record), _) => Cow::Owned(record.name.to_string()),
+            (None, Some(thread)) => Cow::Owned(thread_name(thread)),
+            (None, None) => Cow::Borrowed("future"),
+        };
         // A select without cases is listed as one wait on nil.
-        cases: cases.take(wait.cases).collect(),
-        context: record.and_then(context_info),
-        evidence: None,
-        waits_for: Vec::new(),
-        set: None,
+        let cases = party.cases.iter().take(wait.cases).map(|case| WaitCase {
+            index: case.wait.case,
+            direction: match case.wait.direction {
+                Way::Recv => Direction::Receive,
+                Way::Send => Direction::Send,
+                Way::Close => Direction::Close,
+            },
+            site: site(case.wait.site),
+            channel: case.channel.map(|place| self.channel(look, place, now)),
+        });
+        ParkedTask {
+            id: 0,
+            name,
+            kind,
+            spawned: record.map(|record| site(record.site)),
+            operation: Cow::Borrowed(wait.reason.words()),
+            age: wait.age,
+            site: site(wait.site),
+            stack: Arc::default(),
+            has_deadline: wait.has_deadline,
+            cases: cases.collect(),
+            context: record.and_then(context_info).map(Box::new),
+            evidence: None,
+            waits_for: Vec::new(),
+            set: None,
+        }
+    }
+
+    fn channel(&mut self, look: &Look, place: usize, now: Instant) -> Arc<ChannelInfo> {
+        let stacks = &mut self.stacks;
+        let info = || Arc::new(channel_info(&look.channels[place].1, stacks, now));
+        Arc::clone(self.channels[place].get_or_insert_with(info))
     }
 }
 
-pub(super) fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelInfo {
+pub(super) fn channel_info(
+    channel: &ChannelSnapshot,
+    stacks: &mut Named,
+    now: Instant,
+) -> ChannelInfo {
     let orphaning = channel
         .receivers_orphaned
         .as_ref()
         .or(channel.senders_orphaned.as_ref());
     let closing = channel.close_note.as_ref().and_then(Deed::of);
     let closed = channel.closed.then(|| {
-        let mut deed = closing.map_or_else(ReportedDeed::default, |deed| reported(deed, now));
+        let mut deed =
+            closing.map_or_else(ReportedDeed::default, |deed| reported(deed, stacks, now));
         deed.site = channel.closed_at.map(site);
         deed
     });
@@ -77,12 +99,14 @@ pub(super) fn channel_info(channel: &ChannelSnapshot, now: Instant) -> ChannelIn
         sent: channel.sent,
         received: channel.received,
         closed,
-        orphaned: orphaning.and_then(Deed::of).map(|deed| reported(deed, now)),
+        orphaned: orphaning
+            .and_then(Deed::of)
+            .map(|deed| reported(deed, stacks, now)),
     }
 }
 
-fn reported(deed: &Deed, now: Instant) -> ReportedDeed {
-    let stack = deed.stack.resolve();
+fn reported(deed: &Deed, stacks: &mut Named, now: Instant) -> ReportedDeed {
+    let stack = stacks.name(&deed.stack);
     // The innermost frame that is not ours is where the drop stands.
     let place = stack
         .iter()

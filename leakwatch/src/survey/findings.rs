@@ -10,6 +10,7 @@ use crate::evidence::Verdict;
 use crate::report::{
     ChannelInfo, Evidence, Finding, Misuse, MisuseEvent, ParkedTask, Site, Subject,
 };
+use crate::stack::Named;
 use crate::suspect;
 
 pub(super) fn finding(
@@ -45,9 +46,9 @@ pub(super) fn finding_of_task(task: &ParkedTask, verdict: Verdict) -> Finding {
 }
 
 /// A channel of a test that has ended, with values in it.
-pub(super) fn undelivered(channel: &ChannelSnapshot, now: Instant) -> Finding {
+pub(super) fn undelivered(channel: &ChannelSnapshot, stacks: &mut Named, now: Instant) -> Finding {
     let mut print = Fingerprint::new(Evidence::Undelivered);
-    let info = channel_info(channel, now);
+    let info = channel_info(channel, stacks, now);
     print.add_site(&info.birth);
     let reason = format!(
         "the test in which this channel was made has ended; it is still alive, with {} values in it",
@@ -61,8 +62,8 @@ pub(super) fn undelivered(channel: &ChannelSnapshot, now: Instant) -> Finding {
     )
 }
 
-pub(super) fn finding_of_event(event: &Event, now: Instant) -> Option<Finding> {
-    let stack = event.deed.stack.resolve();
+pub(super) fn finding_of_event(event: &Event, stacks: &mut Named, now: Instant) -> Option<Finding> {
+    let stack = stacks.name(&event.deed.stack);
     if event.misuse == Misuse::BlockingInPoll && !suspect::polls(&stack) {
         // It was in a place where one may block.
         return None;
@@ -81,7 +82,7 @@ pub(super) fn finding_of_event(event: &Event, now: Instant) -> Option<Finding> {
     let channel = event
         .channel
         .as_ref()
-        .map(|channel| channel_info(channel, now));
+        .map(|channel| channel_info(channel, stacks, now));
     let evidence = Evidence::Misuse(event.misuse);
     let mut print = Fingerprint::new(evidence);
     for site in at

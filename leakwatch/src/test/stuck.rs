@@ -65,7 +65,7 @@ impl Watch {
         let body: Vec<&Party> = look
             .parties
             .iter()
-            .filter(|party| party.wait.task == self.task)
+            .filter(|party| party.wait().task == self.task)
             .collect();
         let picture = self.picture(&look, &body);
         if picture != self.picture {
@@ -82,7 +82,7 @@ impl Watch {
             .iter()
             .zip(verdicts)
             .find_map(|(party, verdict)| {
-                let is_body = party.wait.task == self.task;
+                let is_body = party.wait().task == self.task;
                 let proven = |it: &Verdict| matches!(it.evidence, Evidence::Proven(_));
                 verdict.filter(|verdict| is_body && proven(verdict))
             });
@@ -120,5 +120,5 @@ impl Watch {
 fn has_a_way_out(look: &Look, party: &Party) -> bool {
     let cases = party.cases.iter();
     let mut channels = cases.filter_map(|case| look.channel(case));
-    party.wait.has_deadline || channels.any(|channel| channel.is_timer)
+    party.wait().has_deadline || channels.any(|channel| channel.is_timer)
 }

@@ -64,7 +64,7 @@ fn order_does_not_depend_on_numbers() {
     for (task, name) in report.tasks.iter_mut().zip(["a", "a !", "a ;"]) {
         task.cases.clear();
         task.operation = "wait".into();
-        task.stack = vec![fixture::frame(name, None, None, 1)];
+        task.stack = [fixture::frame(name, None, None, 1)].into();
     }
     report.tasks[2].operation = "wait] !".into();
     assert!(svg(&report).contains("(3 tasks, 100%)"));

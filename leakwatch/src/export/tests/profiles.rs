@@ -168,7 +168,7 @@ fn recursion_is_not_inlining() {
 #[test]
 fn unknown_addresses_are_not_joined() {
     let mut report = fixture::crowd(1);
-    report.tasks[0].stack = vec![frame("a", None, None, 0), frame("b", None, None, 0)];
+    report.tasks[0].stack = [frame("a", None, None, 0), frame("b", None, None, 0)].into();
     assert_eq!(read_back(&report).sample[0].location_id.len(), 2);
 }
 
@@ -176,6 +176,6 @@ fn unknown_addresses_are_not_joined() {
 fn times_do_not_overflow() {
     let mut report = fixture::crowd(3);
     report.tasks[0].age = Some(Duration::MAX);
-    report.tasks[1].stack.truncate(1);
+    report.tasks[1].stack = report.tasks[1].stack[..1].into();
     assert_eq!(totals(&read_back(&report)), (3, i64::MAX));
 }
