@@ -1,5 +1,5 @@
-//! `snapshot-cost`: what a look at very many parked tasks takes, and what
-//! stacks cost.
+//! `snapshot-cost`: what a look at very many parked tasks takes, for how long it
+//! holds a lock, how soon an orphan is reported, and what stacks cost.
 //!
 //! CPU time is that of the thread that looks; wall time is printed beside it,
 //! because on a busy machine they differ. Of each figure the best of several
@@ -11,6 +11,7 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use chan_core::{Builder, Chan, SendChan};
 use clap::Parser;
 use leakwatch::Options;
 use leakwatch::export::text;
+use leakwatch::report::ParkedTask;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Measures what a look at very many parked tasks takes, and what stacks cost.
@@ -69,10 +71,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         if let (Shape::OneQueue, Some(chan)) = (shape, &parked.chan) {
             holds(chan, args.tasks);
         }
+        if shape == Shape::Orphans {
+            orphaned(args.tasks)?;
+        }
         // Those that go are many, too: not while the next are measured.
         drop(report);
         drop(parked);
     }
+    longest_hold();
+    chains(args.looks);
     dump(args.dumped, args.looks)?;
     walks();
     Ok(())
@@ -108,27 +115,19 @@ impl Shape {
         let mut parked: Vec<Parked> = Vec::with_capacity(tasks);
         let mut senders = Vec::new();
         let mut one = None;
-        let mut add = |chan: &Chan<u64>| {
-            let inbox = chan.receiver();
-            let mut task: Parked = Box::pin(async move {
-                black_box(inbox.recv_async().await);
-            });
-            let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            assert!(polled.is_pending());
-            parked.push(task);
-        };
+        let mut add = |chan: &Chan<u64>, many| parked.extend(park_on(chan, many));
         match self {
-            Shape::Orphans => (0..tasks).for_each(|_| add(&Chan::new(0))),
+            Shape::Orphans => (0..tasks).for_each(|_| add(&Chan::new(0), 1)),
             Shape::Groups => {
                 for _ in 0..tasks.div_ceil(100) {
                     let chan = Chan::new(0);
-                    (0..100).for_each(|_| add(&chan));
+                    add(&chan, 100);
                     senders.push(chan.sender());
                 }
             }
             Shape::OneQueue => {
                 let chan = Builder::new().name("one queue").chan();
-                (0..tasks).for_each(|_| add(&chan));
+                add(&chan, tasks);
                 one = Some(chan);
             }
         }
@@ -138,6 +137,117 @@ impl Shape {
             chan: one,
         }
     }
+}
+
+/// The longest hold of a lock, as CPU of the one who holds it. A snapshot of a
+/// channel with as many waiters as are read at a time is one hold, with some
+/// work before and after it; its tasks were made long before, and lie where
+/// no cache has them.
+fn longest_hold() {
+    const CHANNELS: usize = 500;
+    let mut standing = Vec::new();
+    for _ in 0..CHANNELS {
+        let chan = Builder::new().name("one hold").chan::<u64>();
+        standing.push((park_on(&chan, AT_A_TIME), chan));
+    }
+    let channels = chan_core::observe::channels();
+    let mine = channels
+        .iter()
+        .filter(|channel| channel.name() == Some("one hold"));
+    let mut holds: Vec<Duration> = mine
+        .map(|channel| {
+            let began = clock(ClockId::ThreadCPUTime);
+            black_box(channel.snapshot().waits.len());
+            clock(ClockId::ThreadCPUTime) - began
+        })
+        .collect();
+    holds.sort_unstable();
+    println!(
+        "one hold of a lock, with {AT_A_TIME} waits: {:.1} µs of CPU (median), {:.1} µs (p99), {:.1} µs at most, of {}",
+        micros(holds[holds.len() / 2]),
+        micros(holds[holds.len() * 99 / 100]),
+        micros(holds[holds.len() - 1]),
+        holds.len(),
+    );
+}
+
+/// Tasks that wait to receive, polled by hand.
+fn park_on(chan: &Chan<u64>, tasks: usize) -> Vec<Parked> {
+    let park = |_| {
+        let inbox = chan.receiver();
+        let mut task: Parked = Box::pin(async move {
+            black_box(inbox.recv_async().await);
+        });
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        task
+    };
+    (0..tasks).map(park).collect()
+}
+
+/// Tasks each of which waits for the one before it, all of them stuck.
+fn chains(looks: u32) {
+    for links in [1_000, 4_000] {
+        let mut tasks: Vec<Parked> = Vec::new();
+        let mut inbox = Chan::<u64>::new(0).receiver();
+        for _ in 0..links {
+            let (out, next) = Chan::<u64>::new(0).split();
+            tasks.push(Box::pin(leakwatch::task!("link", [inbox, out] async move {
+                inbox.recv_async().await;
+                out.send_async(1).await;
+            })));
+            inbox = next;
+        }
+        for task in &mut tasks {
+            let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+        }
+        let (cpu, wall, report) = best(looks, leakwatch::snapshot);
+        let largest = report.sets.iter().map(|set| set.members.len()).max();
+        println!(
+            "a chain of {links}, each waiting for the one before: {} ({}), a set of {}",
+            ms(cpu),
+            ms(wall),
+            largest.unwrap_or(0)
+        );
+    }
+}
+
+/// From the drop of the last sender to the report on who waits, beside many
+/// others that are parked.
+fn orphaned(others: usize) -> Result<(), Box<dyn Error>> {
+    let (tell, told) = mpsc::channel();
+    leakwatch::on_orphan(move |report| {
+        let named = |it: &ParkedTask| it.name == "to be orphaned";
+        if report.tasks.iter().any(named) {
+            tell.send(Instant::now()).ok();
+        }
+    })?;
+    let mut delays = Vec::new();
+    for _ in 0..200 {
+        let (tx, rx) = Builder::new().chan::<u64>().split();
+        let waiter = thread::Builder::new().name("to be orphaned".into());
+        let waiter = waiter.spawn(move || rx.recv())?;
+        while tx.waiting_receivers() == 0 {
+            thread::yield_now();
+        }
+        // So that it is parked, and does not look any more.
+        thread::sleep(Duration::from_millis(2));
+        let dropped = Instant::now();
+        drop(tx);
+        delays.push(told.recv()?.duration_since(dropped));
+        // It stays to the end of the process.
+        drop(waiter);
+    }
+    delays.sort_unstable();
+    println!(
+        "    from the drop of the last sender to the report, beside {others} parked: {:.0} µs (median), {:.0} µs (p99), {:.0} µs at most, of {}",
+        micros(delays[delays.len() / 2]),
+        micros(delays[delays.len() * 99 / 100]),
+        micros(delays[delays.len() - 1]),
+        delays.len(),
+    );
+    Ok(())
 }
 
 /// How long the lock of a long queue is held: the whole walk, divided, and what

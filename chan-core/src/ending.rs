@@ -82,6 +82,10 @@ impl<T> Hchan<T> {
     ) {
         let note = watch::guarded(|watcher| watcher.note(moment)).flatten();
         self.attach(note, place);
+        if moment == watch::Moment::Orphaned {
+            let id = self.header().id();
+            watch::guarded(|watcher| watcher.orphaned(id));
+        }
     }
 
     fn attach(

@@ -83,6 +83,23 @@ pub fn channels() -> Vec<Channel> {
     registry::alive().into_iter().map(Channel).collect()
 }
 
+/// The channel of this identity, if it is alive.
+///
+/// # Examples
+///
+/// ```
+/// use chan_core::observe::{self, Holder};
+///
+/// let chan = chan_core::Builder::new().name("found").chan::<u8>();
+/// let id = chan.holding().unwrap().channel;
+/// assert_eq!(observe::channel(id).unwrap().name(), Some("found"));
+/// drop(chan);
+/// assert!(observe::channel(id).is_none());
+/// ```
+pub fn channel(id: ChannelId) -> Option<Channel> {
+    registry::find(id.get()).map(Channel)
+}
+
 /// Those who wait on nil channels, and in selects without cases.
 ///
 /// # Examples

@@ -231,6 +231,40 @@ pub(crate) fn alive() -> Vec<HeaderRef> {
     all
 }
 
+/// A share of the channel that was entered with this number, if it is alive.
+#[cfg(not(loom))]
+pub(crate) fn find(serial: u64) -> Option<HeaderRef> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let list = &ALIVE[(serial.checked_sub(1)? % LISTS as u64) as usize];
+    let (mut started, mut found) = (false, None);
+    loop {
+        list.lock.lock();
+        let mut next = if started {
+            list.cursor.get()
+        } else {
+            list.head.get()
+        };
+        started = true;
+        for _ in 0..AT_A_TIME {
+            let Some(header) = next else { break };
+            // SAFETY: linked, hence alive (R2).
+            let links = unsafe { &header.as_ref().links };
+            // The youngest stand in front.
+            next = links.next.get().filter(|_| links.serial() > serial);
+            if links.serial() == serial {
+                // SAFETY: as above.
+                unsafe { Header::keep_memory(header) };
+                found = Some(HeaderRef(header));
+            }
+        }
+        list.cursor.set(next);
+        list.lock.unlock();
+        if next.is_none() {
+            return found;
+        }
+    }
+}
+
 /// A number of its own for each thread.
 #[cfg(not(loom))]
 fn number_of_this_thread() -> usize {
@@ -260,4 +294,8 @@ pub(crate) unsafe fn unlink(_: NonNull<Header>) {}
 #[cfg(loom)]
 pub(crate) fn alive() -> Vec<HeaderRef> {
     Vec::new()
+}
+#[cfg(loom)]
+pub(crate) fn find(_: u64) -> Option<HeaderRef> {
+    None
 }

@@ -293,6 +293,12 @@ pub trait Watcher: Send + Sync {
     /// in its [`ChannelSnapshot`](crate::observe::ChannelSnapshot).
     fn note(&self, moment: Moment) -> Option<Note>;
 
+    /// [`Moment::Orphaned`] has come for this channel, and the note of it is
+    /// attached.
+    fn orphaned(&self, channel: ChannelId) {
+        let _ = channel;
+    }
+
     /// Take a note of a close; as [`Watcher::note`] of [`Moment::Closed`],
     /// which is what it does unless it is told otherwise.
     fn closed(&self, closing: &Closing) -> Option<Note> {

@@ -9,8 +9,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::Location;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chan_core::observe::{
@@ -248,6 +248,19 @@ fn received_late(deed: &Deed, close: &Close) {
     happened(key, 1, None, Some(close.channel));
 }
 
+// ---- Channels that nobody can free any more. ----
+
+type Bell = Box<dyn Fn(ChannelId) + Send + Sync>;
+
+/// Who wants to be told of them at once.
+static BELL: OnceLock<Bell> = OnceLock::new();
+
+/// Has somebody told of each channel that is orphaned, on the thread that does
+/// it; false if another is told already.
+pub(crate) fn tell_of_orphans(bell: Bell) -> bool {
+    BELL.set(bell).is_ok()
+}
+
 /// What the runtime calls.
 struct Hooks;
 
@@ -255,6 +268,12 @@ impl Watcher for Hooks {
     fn note(&self, _: Moment) -> Option<Note> {
         // A drop has no line of its own: only the stack tells.
         Some(Arc::new(Deed::here_and_now(RawStack::here())))
+    }
+
+    fn orphaned(&self, channel: ChannelId) {
+        if let Some(bell) = BELL.get() {
+            bell(channel);
+        }
     }
 
     fn closed(&self, closing: &Closing) -> Option<Note> {

@@ -15,6 +15,8 @@ use crate::hash::{Map, Set};
 
 /// The channels alive and the parties parked on them.
 pub(crate) struct Look {
+    /// It is of all channels, and not of one alone.
+    pub(crate) is_around: bool,
     /// The waits are not there any more, but with their parties.
     pub(crate) channels: Vec<(Channel, ChannelSnapshot)>,
     /// The counts of each channel.
@@ -67,8 +69,19 @@ pub(crate) struct Case {
 impl Look {
     /// Looks at everything.
     pub(crate) fn around() -> Look {
-        let channels = observe::channels();
+        let mut looked = Look::at(observe::channels());
+        looked.is_around = true;
+        looked
+    }
+
+    /// Looks at one channel. Of selects that wait elsewhere too it sees a part.
+    pub(crate) fn at_one(channel: Channel) -> Look {
+        Look::at(vec![channel])
+    }
+
+    fn at(channels: Vec<Channel>) -> Look {
         let mut looked = Look {
+            is_around: false,
             channels: Vec::with_capacity(channels.len()),
             counts: Vec::with_capacity(channels.len()),
             parties: Vec::new(),

@@ -49,16 +49,31 @@ impl RawStack {
 
 /// The stacks of one report, by their addresses: many may be the same.
 #[derive(Default)]
-pub(crate) struct Named(Map<RawStack, Arc<[Frame]>>);
+pub(crate) struct Named {
+    known: Map<RawStack, Arc<[Frame]>>,
+    /// There is no time for names.
+    none: bool,
+}
 
 impl Named {
+    /// For a report without stacks.
+    pub(crate) fn none() -> Named {
+        Named {
+            none: true,
+            ..Named::default()
+        }
+    }
+
     /// The stack with names.
     pub(crate) fn name(&mut self, stack: &RawStack) -> Arc<[Frame]> {
-        if let Some(named) = self.0.get(stack) {
+        if self.none {
+            return Arc::default();
+        }
+        if let Some(named) = self.known.get(stack) {
             return Arc::clone(named);
         }
         let named: Arc<[Frame]> = stack.resolve().into();
-        self.0.insert(stack.clone(), Arc::clone(&named));
+        self.known.insert(stack.clone(), Arc::clone(&named));
         named
     }
 }

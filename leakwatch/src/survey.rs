@@ -12,12 +12,14 @@ use chan_core::observe::{self, Channel, ChannelId, ScopeId, TaskId, WaitId, Wait
 use crate::closed::World;
 use crate::events;
 use crate::evidence::{self, Judgement, Verdict};
-use crate::hash::Map;
-use crate::history::{self, History, history};
+use crate::hash::{Map, Set};
+use crate::history::{self, History, Key, history};
 use crate::options::Allow;
 use crate::proofs::reconcile;
 use crate::registry::{TaskRecord, options, registry};
-use crate::report::{ChannelInfo, DeadSet, Evidence, Finding, ParkedTask, Report, SCHEMA, Subject};
+use crate::report::{
+    ChannelInfo, DeadSet, Evidence, Finding, ParkedTask, Report, SCHEMA, Subject, Suspicions,
+};
 use crate::snapshot::{Look, Party};
 use crate::stack::{Named, RawStack};
 use crate::{sentinel, suspect};
@@ -71,6 +73,60 @@ impl Judged {
 /// Makes a report.
 pub(crate) fn survey(about: &About<'_>) -> Report {
     survey_in(about, None).report
+}
+
+/// A report on those who wait on a channel and are orphaned there, if there are
+/// any that were not told of: what its counts say, without stacks, and without
+/// a look at anything else.
+pub(crate) fn orphans_of(channel: &Channel, told: &mut Set<Key>) -> Option<Report> {
+    let now = Instant::now();
+    let mut look = Look::at_one(channel.clone());
+    // A select may wait on others that are not orphaned.
+    if look.parties.iter().any(|party| party.wait().cases > 1) {
+        look = Look::around();
+    }
+    let here = |party: &Party| {
+        let mut channels = party.cases.iter().filter_map(|case| look.channel(case));
+        channels.any(|it| it.id == channel.id())
+    };
+    let Judgement { verdicts, .. } = evidence::judge(&look);
+    let mut writer = Writer::new(&About::Everything, look.channels.len());
+    writer.stacks = Named::none();
+    let mut tasks = Vec::new();
+    for (place, verdict) in verdicts.into_iter().enumerate() {
+        let party = &look.parties[place];
+        if verdict.is_none() || !here(party) || !told.insert(history::key(&look, party)) {
+            continue;
+        }
+        let judged = Judged {
+            place: Place::Parked(place),
+            verdict,
+            record: registry().task(party.wait().task),
+            stack: None,
+        };
+        let (mut task, verdict) = writer.task(&look, judged, now);
+        task.id = tasks.len() as u64 + 1;
+        // Its set is in the next report on everything.
+        task.set = None;
+        if let Some(verdict) = verdict {
+            writer.findings.push(finding_of_task(&task, *verdict));
+            tasks.push(task);
+        }
+    }
+    (!tasks.is_empty()).then(|| Report {
+        schema: SCHEMA,
+        taken: SystemTime::now(),
+        pid: process::id(),
+        findings: writer.findings,
+        tasks,
+        sets: Vec::new(),
+        alarms: Vec::new(),
+        channels: look.channels.len(),
+        // Nobody has looked for it.
+        sentinel: true,
+        allowed: writer.allowed,
+        suspicions: Suspicions::default(),
+    })
 }
 
 /// A report, and whether the world that was asked about is closed.

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use chan_core::observe::{self, Cancellers, Counts, Who};
+use chan_core::observe::{self, Cancellers, Counts, TaskId, Who};
 
 use crate::hash::Map;
 use crate::ledger::{Clones, Node, Owner, Tally, Thing, Version, ledger};
@@ -100,7 +100,7 @@ impl Standing {
         let mut places = Map::default();
         let mut by_waker = Map::default();
         let mut lives: Map<Owner, Arc<Life>> = Map::default();
-        for (id, life) in registry().lives() {
+        for (id, life) in lives_of(look) {
             by_waker.insert(life.waker_data(), Owner::Task(id));
             lives.insert(Owner::Task(id), life);
         }
@@ -130,7 +130,11 @@ impl Standing {
                 holders[place].sleeps |= is_thread;
             }
         }
-        for account in ledger().accounts() {
+        let accounts = match look.is_around {
+            true => ledger().accounts(),
+            false => Vec::new(),
+        };
+        for account in accounts {
             let place = place_of(account.owner(), &mut holders);
             holders[place].entries = account.read();
         }
@@ -141,7 +145,9 @@ impl Standing {
             }
         }
         let first_container = holders.len();
-        holders.extend(containers(look));
+        if look.is_around {
+            holders.extend(containers(look));
+        }
         let party_of = owner_of_party.iter().enumerate();
         let party_of = party_of.filter_map(|(party, owner)| Some(((*owner)?, party)));
         let party_of = party_of.collect();
@@ -241,6 +247,17 @@ impl Standing {
             HolderId::Container(_) => "a message".to_owned(),
         }
     }
+}
+
+/// The tasks that are tracked futures; of a look at one channel, those that
+/// wait there. (Whoever has handles and is not looked at counts as alive.)
+fn lives_of(look: &Look) -> Vec<(TaskId, Arc<Life>)> {
+    if look.is_around {
+        return registry().lives();
+    }
+    let tasks = look.parties.iter().map(|party| party.wait().task);
+    let lives = tasks.filter_map(|id| Some((id, registry().task(id)?.life.clone()?)));
+    lives.collect()
 }
 
 /// The structs that are shared, and the channels whose messages carry handles.
