@@ -63,6 +63,7 @@ struct Traffic {
 /// What is known of a line that waits.
 #[derive(Clone, Copy)]
 pub(crate) struct Line {
+    site: Site,
     /// Waits that were seen, and ended.
     pub(crate) ended: u64,
     /// The longest of them.
@@ -86,7 +87,10 @@ pub(crate) fn key(look: &Look, party: &Party) -> Key {
     (look.channel(case).map(|channel| channel.id), case.wait.id)
 }
 
-fn address(site: &'static Location<'static>) -> usize {
+/// A line that waits.
+type Site = &'static Location<'static>;
+
+fn address(site: Site) -> usize {
     std::ptr::from_ref(site) as usize
 }
 
@@ -110,7 +114,7 @@ impl History {
             line.waiting = 0;
         }
         // Those of one channel mostly wait at one line.
-        let (mut last, mut waiting) = (None, 0);
+        let (mut last, mut waiting) = (None::<Site>, 0);
         for party in &look.parties {
             let wait = party.wait();
             let line = address(wait.site);
@@ -124,8 +128,8 @@ impl History {
             });
             seen.look = self.look;
             seen.age = wait.age.unwrap_or_default();
-            if last != Some(line) {
-                self.add_waiting(last.replace(line), waiting, now);
+            if last.is_none_or(|last| !std::ptr::eq(last, wait.site)) {
+                self.add_waiting(last.replace(wait.site), waiting, now);
                 waiting = 0;
             }
             waiting += 1;
@@ -136,9 +140,10 @@ impl History {
         }
     }
 
-    fn add_waiting(&mut self, line: Option<usize>, waiting: usize, now: Instant) {
-        if let Some(line) = line {
-            let line = self.lines.entry(line).or_insert_with(|| Line::new(now));
+    fn add_waiting(&mut self, site: Option<Site>, waiting: usize, now: Instant) {
+        if let Some(site) = site {
+            let line = self.lines.entry(address(site));
+            let line = line.or_insert_with(|| Line::new(site, now));
             line.waiting += waiting;
         }
     }
@@ -171,7 +176,7 @@ impl History {
 
     fn learn_windows(&mut self, options: &Options, now: Instant) {
         for line in self.lines.values_mut() {
-            if now.duration_since(line.window) < options.limits.window {
+            if now.duration_since(line.window) < options.limits_of(line.site).window {
                 continue;
             }
             line.growing = if line.waiting > line.before {
@@ -281,8 +286,9 @@ impl History {
 }
 
 impl Line {
-    fn new(now: Instant) -> Line {
+    fn new(site: Site, now: Instant) -> Line {
         Line {
+            site,
             ended: 0,
             longest: Duration::ZERO,
             waiting: 0,

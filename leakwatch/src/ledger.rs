@@ -165,12 +165,18 @@ pub(crate) struct Listed {
 #[derive(Debug)]
 pub(crate) struct Account {
     owner: Owner,
+    name: Arc<str>,
     entries: Mutex<Entries>,
 }
 
 impl Account {
     pub(crate) fn owner(&self) -> Owner {
         self.owner
+    }
+
+    /// What its owner is called.
+    pub(crate) fn name(&self) -> String {
+        self.name.to_string()
     }
 
     pub(crate) fn read(&self) -> Vec<(Thing, Tally)> {
@@ -198,9 +204,10 @@ pub(crate) fn ledger() -> &'static Ledger {
 
 impl Ledger {
     /// Opens the account of an owner.
-    pub(crate) fn open(&self, owner: Owner) -> Arc<Account> {
+    pub(crate) fn open(&self, owner: Owner, name: Arc<str>) -> Arc<Account> {
         let account = Arc::new(Account {
             owner,
+            name,
             entries: Mutex::default(),
         });
         self.accounts.insert(owner, Arc::clone(&account));
@@ -263,15 +270,17 @@ pub(crate) fn of_this_thread() -> Arc<Account> {
         static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
     }
     let owner = Owner::Thread(thread::current().id());
+    let name = || Arc::from(thread::current().name().unwrap_or("a thread"));
     let known = HERE.try_with(|here| {
         let mut here = here.borrow_mut();
-        let here = here.get_or_insert_with(|| Here(ledger().open(owner)));
+        let here = here.get_or_insert_with(|| Here(ledger().open(owner, name())));
         Arc::clone(&here.0)
     });
     // While a thread's locals are being destroyed nothing is entered.
     known.unwrap_or_else(|_| {
         Arc::new(Account {
             owner,
+            name: name(),
             entries: Mutex::default(),
         })
     })

@@ -1,6 +1,7 @@
 //! How leakwatch looks: its limits, those of single lines, and what it is told
 //! to leave alone.
 
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::report::{ParkedTask, Site};
@@ -107,7 +108,19 @@ impl Options {
     }
 
     /// The limits of a line.
-    pub(crate) fn limits_at(&self, site: &Site) -> &Limits {
+    pub(crate) fn limits_of(&self, site: &'static Location<'static>) -> &Limits {
+        // Most lines have none of their own.
+        if self.lines.is_empty() {
+            return &self.limits;
+        }
+        self.limits_at(&Site {
+            file: site.file().into(),
+            line: site.line(),
+            column: site.column(),
+        })
+    }
+
+    fn limits_at(&self, site: &Site) -> &Limits {
         let of_line = |(pattern, _): &&(String, Limits)| is_at(pattern, site);
         let found = self.lines.iter().find(of_line);
         found.map_or(&self.limits, |(_, limits)| limits)

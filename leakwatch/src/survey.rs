@@ -26,8 +26,10 @@ use crate::{sentinel, suspect};
 
 mod describe;
 mod findings;
+mod whereabouts;
 
-use describe::site;
+use whereabouts::Whereabouts;
+
 use findings::{Fingerprint, finding, finding_of_event, finding_of_task, undelivered};
 
 /// What a report is about.
@@ -246,6 +248,7 @@ fn judge_all(
     let mut history = history();
     let history = history.get_or_insert_default();
     history.learn(look, options, now);
+    let whereabouts = Whereabouts::default();
     let mut sentinel = false;
     let mut all = Vec::with_capacity(look.parties.len());
     for (place, (party, proof)) in look.parties.iter().zip(proofs).enumerate() {
@@ -265,7 +268,8 @@ fn judge_all(
                 if daemon {
                     return None;
                 }
-                doubt(look, party, record.as_deref(), history, now).map(Box::new)
+                let verdict = doubt(look, party, record.as_deref(), history, now);
+                verdict.map(|verdict| verdict.with_holders(look, party, &whereabouts))
             });
         all.push(Judged {
             place: Place::Parked(place),
@@ -280,7 +284,7 @@ fn judge_all(
         let patience = match about {
             // Nobody is left who would poll it.
             About::Scope { ended: true, .. } if holds_value => Duration::ZERO,
-            _ => options.limits_at(&site(party.wait().site)).not_polled_after,
+            _ => options.limits_of(party.wait().site).not_polled_after,
         };
         if let Some(verdict) = suspect::not_polled(holds_value, alone, patience) {
             all.push(Judged {
@@ -307,17 +311,23 @@ fn doubt(
         return Some(verdict);
     }
     let options = options();
-    // Most lines have no limits of their own.
-    let limits = if options.lines.is_empty() {
-        &options.limits
-    } else {
-        options.limits_at(&site(party.wait().site))
-    };
+    let limits = options.limits_of(party.wait().site);
     let verdict = suspect::unusual(look, party, history, limits, now)?;
     if verdict.evidence == Evidence::Suspected {
         history.suspect(history::key(look, party));
     }
     Some(verdict)
+}
+
+impl Verdict {
+    /// With the names of those who could help, if it is a suspicion.
+    fn with_holders(mut self, look: &Look, party: &Party, known: &Whereabouts) -> Box<Verdict> {
+        if self.evidence == Evidence::Suspected {
+            self.reason += "; ";
+            self.reason += &known.of(look, party);
+        }
+        Box::new(self)
+    }
 }
 
 impl About<'_> {

@@ -194,29 +194,16 @@ fn suspicion(
     if why.is_empty() {
         return None;
     }
-    let holders: Vec<_> = channels.iter().map(|channel| holders(channel)).collect();
     Some(format!(
-        "parked for {}; {}; nothing has moved for {}; unaccounted: {}",
+        "parked for {}; {}; nothing has moved, and no handle come or gone, for {}",
         seconds(age),
         why.join("; "),
         seconds(idle),
-        holders.join(", ")
     ))
 }
 
-/// Those whom nothing is known of but that they exist.
-fn holders(channel: &ChannelSnapshot) -> String {
-    let handles = channel.handles;
-    format!(
-        "{} senders, {} receivers, {} closers of {}",
-        handles.send,
-        handles.recv,
-        handles.close,
-        name(channel)
-    )
-}
-
-fn name(channel: &ChannelSnapshot) -> String {
+/// What a channel is called in a sentence.
+pub(crate) fn name(channel: &ChannelSnapshot) -> String {
     match &channel.name {
         Some(name) => format!("channel \"{name}\" made at {}", channel.birth),
         None => format!("the channel made at {}", channel.birth),

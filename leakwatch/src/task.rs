@@ -103,9 +103,9 @@ impl Task {
     /// The same for a future that is made knowing the account of its task.
     pub(crate) fn wrap_with<F: Future>(self, make: impl FnOnce(&Arc<Account>) -> F) -> Tracked<F> {
         let (life, waker) = Life::begin();
-        let scope = self.scope;
+        let (scope, name) = (self.scope, Arc::clone(&self.name));
         let id = registry().introduce(self.record(Some(&life)));
-        let account = ledger().open(Owner::Task(id));
+        let account = ledger().open(Owner::Task(id), name);
         let introduced = Introduced {
             id,
             scope,
