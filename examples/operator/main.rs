@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         return said(flat.map(drop), code);
     }
     let mut options = Options::default();
-    options.grace = service::GRACE;
+    options.limits.grace = service::GRACE;
     options.ghost_after = service::STALE;
     leakwatch::install_with(options).expect("nothing else watches this process");
 

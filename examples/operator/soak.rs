@@ -92,7 +92,7 @@ impl Found {
 /// Runs for so many seconds; whether all was as it should be.
 pub(crate) fn run(seconds: u64, out: &mut impl Write) -> io::Result<bool> {
     let mut options = Options::default();
-    options.grace = GRACE;
+    options.limits.grace = GRACE;
     leakwatch::install_with(options).expect("nothing else watches this process");
     let found = Arc::new(Found::default());
     let looker = Arc::clone(&found);

@@ -10,9 +10,6 @@ use crate::report::{ParkedTask, Site};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long after its context was cancelled a parked task is called
-    /// [`Outlived`](crate::report::Evidence::Outlived). One second.
-    pub grace: Duration,
     /// How many threads and futures are asked for their stacks in one report,
     /// those with findings first. 1,000. A stack that was taken is shown again
     /// for as long as its wait lasts, and not taken anew.
@@ -51,7 +48,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            grace: Duration::from_secs(1),
             max_stacks: 1_000,
             stack_patience: Duration::from_millis(250),
             task_stacks: true,
@@ -131,6 +127,9 @@ impl Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
+    /// How long after its context was cancelled a parked task is called
+    /// [`Outlived`](crate::report::Evidence::Outlived). One second.
+    pub grace: Duration,
     /// A wait is not called [`Slow`](crate::report::Evidence::Slow) before
     /// this. Ten seconds.
     pub slow_after: Duration,
@@ -159,6 +158,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
+            grace: Duration::from_secs(1),
             slow_after: Duration::from_secs(10),
             suspect_after: Duration::from_secs(60),
             factor: 10,

@@ -547,7 +547,8 @@ fn outlived(party: &Party, record: Option<&TaskRecord>) -> Option<Verdict> {
     let context = record?.context.as_ref()?.upgrade()?;
     let cancellation = context.cancellation()?;
     let ago = cancellation.at.elapsed();
-    if ago < options().grace || party.wait().has_deadline {
+    let grace = options().limits_of(party.wait().site).grace;
+    if ago < grace || party.wait().has_deadline {
         return None;
     }
     let reason = format!(

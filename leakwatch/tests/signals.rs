@@ -34,6 +34,10 @@ fn watch() {
         options
             .lines
             .insert(0, (format!("signals.rs:{CROWD}"), crowded));
+        let mut patient = quick;
+        patient.grace = Duration::from_secs(3600);
+        let line = format!("signals.rs:{PATIENT}");
+        options.lines.insert(0, (line, patient));
         options.ghost_after = GHOST;
         leakwatch::install_with(options).unwrap();
     });
@@ -267,6 +271,41 @@ fn a_wait_that_is_longer_than_usual_is_slow() {
         });
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+const PATIENT: u32 = line!() + 13;
+
+#[test]
+fn a_line_has_a_grace_of_its_own() {
+    watch();
+    let (ctx, cancel) = chan_core::Context::background().with_cancel();
+    let (keep, inbox) = Builder::new().name("with a grace").chan::<u8>().split();
+    let wait = |patient: bool| {
+        let (ctx, inbox) = (ctx.clone(), inbox.clone());
+        let name = if patient { "patient" } else { "impatient" };
+        thread::spawn(move || {
+            let _task = Task::new(name).context(&ctx).enter();
+            if patient {
+                inbox.recv();
+            } else {
+                assert_eq!(inbox.recv(), None, "nobody sends");
+            }
+        })
+    };
+    let waiters = [wait(true), wait(false)];
+    cancel.cancel();
+    let said = |report: &Report, name: &str| {
+        let task = report.tasks.iter().find(|task| task.name == name)?;
+        Some(task.evidence == Some(Evidence::Outlived))
+    };
+    let report = report_when(|report| {
+        said(report, "patient").is_some() && said(report, "impatient") == Some(true)
+    });
+    assert_eq!(said(&report, "patient"), Some(false));
+    keep.close();
+    for waiter in waiters {
+        waiter.join().unwrap();
+    }
 }
 
 #[test]
