@@ -221,8 +221,10 @@ impl Ledger {
 
     /// All accounts.
     pub(crate) fn accounts(&self) -> Vec<Arc<Account>> {
-        let all = self.accounts.iter();
-        all.map(|account| Arc::clone(&account)).collect()
+        // Room beforehand, and not under the lock of a part.
+        let mut all = Vec::with_capacity(self.accounts.len());
+        all.extend(self.accounts.iter().map(|account| Arc::clone(&account)));
+        all
     }
 
     /// A handle was enclosed for a channel.
@@ -253,7 +255,9 @@ impl Ledger {
 
     /// All nodes.
     pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
-        self.nodes.iter().map(|node| Arc::clone(&node)).collect()
+        let mut all = Vec::with_capacity(self.nodes.len());
+        all.extend(self.nodes.iter().map(|node| Arc::clone(&node)));
+        all
     }
 }
 

@@ -124,9 +124,11 @@ impl Registry {
 
     /// The tasks that are tracked futures.
     pub(crate) fn lives(&self) -> Vec<(TaskId, Arc<Life>)> {
+        // Room beforehand, and not under the lock of a part.
+        let mut lives = Vec::with_capacity(self.tasks.len());
         let all = self.tasks.iter();
-        all.filter_map(|task| Some((*task.key(), task.life.clone()?)))
-            .collect()
+        lives.extend(all.filter_map(|task| Some((*task.key(), task.life.clone()?))));
+        lives
     }
 
     /// Those of a scope, or all.
