@@ -2,8 +2,8 @@
 //! its memory stays flat, and nothing is found.
 //!
 //! Whoever stops the whole process for a while makes everybody late. That is
-//! noticed, and what is found within the grace after it is left out, and
-//! counted.
+//! noticed, and what is found or has happened within the grace after it is left
+//! out, and counted.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use leakwatch::report::{Finding, Report, Subject};
 use leakwatch::{Options, export};
 
 use crate::bugs::Bug;
@@ -43,9 +44,9 @@ struct Found {
     stop: AtomicBool,
     looks: AtomicU64,
     findings: AtomicU64,
-    /// When the process last went on after it had stood still.
-    went_on: Mutex<Option<Instant>>,
-    /// Looks that found something too soon after that.
+    /// When the process went on after it had stood still.
+    went_on: Mutex<Vec<Instant>>,
+    /// Findings too soon after that.
     left_out: AtomicU64,
     /// The first report with a finding.
     first: Mutex<Option<String>>,
@@ -58,23 +59,36 @@ impl Found {
             let report = leakwatch::snapshot();
             self.looks.fetch_add(1, Ordering::Relaxed);
             let text = export::text::to_string(&report);
-            if !report.findings.is_empty() && self.stood_still() {
-                self.left_out.fetch_add(1, Ordering::Relaxed);
-            } else if !report.findings.is_empty() {
-                let findings = report.findings.len() as u64;
-                self.findings.fetch_add(findings, Ordering::Relaxed);
-                self.first.lock().expect("no panic").get_or_insert(text);
+            if !report.findings.is_empty() {
+                let (all, wrong) = (report.findings.len(), self.not_left_out(&report));
+                let left_out = (all - wrong) as u64;
+                self.left_out.fetch_add(left_out, Ordering::Relaxed);
+                self.findings.fetch_add(wrong as u64, Ordering::Relaxed);
+                if wrong > 0 {
+                    self.first.lock().expect("no panic").get_or_insert(text);
+                }
             }
             thread::sleep(LOOK_EVERY);
         }
     }
 
-    /// Whether the process has stood still just now.
-    fn stood_still(&self) -> bool {
+    /// How many findings are not about a time just after the process has stood
+    /// still.
+    fn not_left_out(&self, report: &Report) -> usize {
+        let looked = Instant::now();
         // The next beat tells.
         thread::sleep(2 * BEAT);
         let went_on = self.went_on.lock().expect("no panic");
-        went_on.is_some_and(|at| at.elapsed() < GRACE)
+        let excused = |at: Instant| {
+            let mut times = went_on.iter();
+            times.any(|&time| at + STILL > time && at < time + GRACE)
+        };
+        let is_wrong = |finding: &&Finding| match &finding.subject {
+            // It is told of at every look since.
+            Subject::Event(event) => !looked.checked_sub(event.ago).is_some_and(excused),
+            _ => !excused(looked),
+        };
+        report.findings.iter().filter(is_wrong).count()
     }
 
     /// Notices when the process stands still.
@@ -83,7 +97,8 @@ impl Found {
             let begun = Instant::now();
             thread::sleep(BEAT);
             if begun.elapsed() > STILL {
-                *self.went_on.lock().expect("no panic") = Some(Instant::now());
+                let mut went_on = self.went_on.lock().expect("no panic");
+                went_on.push(Instant::now());
             }
         }
     }
@@ -149,7 +164,7 @@ fn tell(out: &mut impl Write, found: &Found, warm: Option<u64>) -> io::Result<bo
     if left_out > 0 {
         writeln!(
             out,
-            "left out: {left_out} looks just after the process stood still"
+            "left out: {left_out} findings just after the process stood still"
         )?;
     }
     if let Some(text) = &*found.first.lock().expect("no panic") {
