@@ -47,7 +47,7 @@ struct Bell {
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use std::sync::mpsc;
 /// use chan_core::Builder;
 ///
@@ -58,8 +58,7 @@ struct Bell {
 ///
 /// let (feed, inbox) = Builder::new().name("feed").chan::<u32>().split();
 /// std::thread::spawn(move || inbox.recv());
-/// # let waits = || chan_core::observe::channels().iter().any(|it| !it.snapshot().waits.is_empty());
-/// # while !waits() { std::thread::yield_now(); }
+/// # while feed.waiting_receivers() == 0 { std::thread::yield_now(); }
 /// drop(feed); // nobody closed it
 /// assert!(told.recv().unwrap().contains("\"feed\" is open with 0 senders"));
 /// # Ok::<(), std::io::Error>(())
