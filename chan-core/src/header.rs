@@ -5,7 +5,8 @@
 //! `guarded` is guarded by the lock of the channel, which is that of both
 //! [`Sides`]; everything else is atomic or fixed at birth.
 //!
-//! H1  `guarded` is touched through a [`Guard`] only, which holds the lock.
+//! H1  `guarded` is touched through a [`Guard`] only, which holds the lock;
+//!     but for the list of the handed, for which the sending side's is enough.
 //! H2  The handles of a channel are counted by what they can do, in one
 //!     word; a side (senders and closers, or receivers) whose count has gone
 //!     never comes back: no operation turns one capability into another.
@@ -170,6 +171,24 @@ impl Header {
         result
     }
 
+    /// Takes a waiter that was completed out of the list of the handed. Nothing
+    /// changes that others are told, and one lock is enough (H1).
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in that list, and of this channel.
+    #[inline]
+    pub(crate) unsafe fn unlist(&self, waiter: NonNull<Waiter>) {
+        let lock = &self.sides.tail.lock;
+        lock.lock();
+        let access = self.guarded.get_mut();
+        // SAFETY: H1, whoever has a guard holds this lock too. The rest is the
+        // caller's promise.
+        unsafe { access.deref().handed.remove(waiter) };
+        access.end();
+        lock.unlock();
+    }
+
     pub(crate) fn id(&self) -> ChannelId {
         ChannelId(self.links.serial())
     }
@@ -305,23 +324,6 @@ impl<'a> Guard<'a> {
                 unsafe { side.own.with_mut(|own| own.plain = plain) };
             }
         }
-    }
-
-    /// Takes a waiter that was completed out of the list of the handed, and
-    /// gives the lock back. Nothing has changed that others are told.
-    ///
-    /// # Safety
-    ///
-    /// The waiter is in that list, and of this channel.
-    #[inline]
-    pub(crate) unsafe fn unlist(self, waiter: NonNull<Waiter>) {
-        let mut guard = ManuallyDrop::new(self);
-        // SAFETY: the caller's promise. The access ends before the lock, once.
-        unsafe {
-            guard.handed.remove(waiter);
-            ManuallyDrop::drop(&mut guard.access);
-        }
-        guard.header.sides.unlock();
     }
 
     /// Whether values and permits fill the buffer.

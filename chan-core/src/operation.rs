@@ -280,7 +280,7 @@ impl<S: Step> Operation<S> {
             };
             match known {
                 Outcome::Moved => {}
-                Outcome::Handed => self.header_or_nil().lock().unlist(NonNull::from(waiter)),
+                Outcome::Handed => self.header_or_nil().unlist(NonNull::from(waiter)),
                 Outcome::Pending | Outcome::Closed => {
                     let mut guard = self.header_or_nil().lock();
                     guard.withdraw(NonNull::from(waiter));
