@@ -4,7 +4,10 @@
 //! What it guards is said where it is used ([`crate::sides`]). Critical
 //! sections are a few dozen instructions, run no user code and allocate
 //! nothing, so a loser has long to wait only when the holder was preempted:
-//! it pauses, then yields, then sleeps in growing steps. Sleeping needs no
+//! it pauses, then yields, then sleeps in growing steps. (On an executor's
+//! thread there is nobody to yield to, as it has a processor of its own: there
+//! a loser pauses for longer, and the holder gets more done with the channel in
+//! its cache.) Sleeping needs no
 //! wake from the holder; that is what lets `unlock` be a plain store, which
 //! saves a locked instruction on every operation of every channel.
 //!
@@ -16,6 +19,8 @@
 //!
 //! Not here: fairness. The queues of a channel are fair; the lock need not be.
 
+#[cfg(not(loom))]
+use crate::coop;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread;
 
@@ -92,11 +97,14 @@ impl RawLock {
         const STEPS: u32 = 5;
         const YIELDS_END: u32 = STEPS + 64;
         const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
+        /// The first step of a worker is one of those, so it has fewer.
+        const WORKERS_FIRST: u32 = 2;
 
-        let mut round = 0_u32;
+        let worker = coop::is_worker();
+        let (first, mut round) = if worker { (16, WORKERS_FIRST) } else { (4, 0) };
         loop {
             match round {
-                0..STEPS => (0..4_u32 << round).for_each(|_| std::hint::spin_loop()),
+                0..STEPS => (0..first << round).for_each(|_| std::hint::spin_loop()),
                 STEPS..YIELDS_END => thread::yield_now(),
                 // The holder lost its processor to somebody whom yielding
                 // does not move (another scheduling class): get out of the way.
