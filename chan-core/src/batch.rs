@@ -11,7 +11,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::blocking::Batch;
+use crate::bulk::Batch;
 use crate::chan::{Chan, RecvChan, SendChan, send_on_closed};
 use crate::error::{Empty, Full, SendError, TryRecvError, TrySendError};
 use crate::face::{Closed, GoFace, RustFace, SendFace};

@@ -8,7 +8,6 @@
 //! Not here: the rules ([`crate::hchan`]), how a thread sleeps
 //! ([`crate::parker`]), tasks ([`crate::selection`]).
 
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::panic;
 use std::ptr::NonNull;
@@ -32,17 +31,6 @@ pub(crate) enum Stop {
     Timeout,
 }
 
-/// What stopped a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Batch {
-    /// Nothing: all that was asked for is done.
-    Whole,
-    /// It would have to wait.
-    Stuck,
-    /// The channel is closed (for a receive: and drained).
-    Closed,
-}
-
 impl<T> Hchan<T> {
     // ---- At once or not at all. ----
 
@@ -55,7 +43,7 @@ impl<T> Hchan<T> {
         }
         match self.put_plain(value) {
             Ok(()) => Ok(()),
-            Err((value, held)) => self.send_held(value, held).conclude(),
+            Err((value, held)) => self.send_whole(value, held),
         }
     }
 
@@ -88,7 +76,23 @@ impl<T> Hchan<T> {
 
     #[inline(never)]
     fn send_unplainly(&self, value: T) -> Result<(), Refused<T>> {
-        self.send_held(value, None).conclude()
+        self.send_whole(value, None)
+    }
+
+    /// [`Hchan::send_held`] and what is owed after it. (One function: a wake
+    /// that is handed from one to the next is written to memory and read back
+    /// at once, in other sizes than it was written.)
+    #[inline(never)]
+    fn send_whole(&self, value: T, held: Held<'_>) -> Result<(), Refused<T>> {
+        let mut guard = held.unwrap_or_else(|| self.header().lock());
+        let sent = self.op(&mut guard).send(value);
+        drop(guard);
+        match sent {
+            Sent::Full(value) if self.header().is_unbounded() => {
+                self.grow_and_send(value).conclude()
+            }
+            sent => sent.conclude(),
+        }
     }
 
     /// Sends if that can be done at once, and most likely it can.
@@ -129,7 +133,7 @@ impl<T> Hchan<T> {
     }
 
     /// Sees to it that there is a spare block.
-    fn grow(&self) {
+    pub(crate) fn grow(&self) {
         drop(self.spare().offer(Fresh::new()));
     }
 
@@ -142,7 +146,7 @@ impl<T> Hchan<T> {
         }
         match self.take_plain() {
             Ok(value) => Ok(value),
-            Err(held) => self.recv_held(held).conclude(),
+            Err(held) => self.recv_whole(held),
         }
     }
 
@@ -173,7 +177,29 @@ impl<T> Hchan<T> {
 
     #[inline(never)]
     fn recv_unplainly(&self) -> Result<T, Nothing> {
-        self.recv_held(None).conclude()
+        self.recv_whole(None)
+    }
+
+    /// [`Hchan::recv_held`] and what is owed after it, as [`Hchan::send_whole`].
+    #[inline(never)]
+    fn recv_whole(&self, held: Held<'_>) -> Result<T, Nothing> {
+        let mut guard = held.unwrap_or_else(|| self.header().lock());
+        let received = self.op(&mut guard).recv();
+        drop(guard);
+        if matches!(received, Received::Empty) {
+            return self.recv_refreshed();
+        }
+        received.conclude()
+    }
+
+    /// The same after nothing was found: a timer may be due.
+    #[cold]
+    fn recv_refreshed(&self) -> Result<T, Nothing> {
+        if !self.header().refresh() {
+            return Err(Nothing::Empty);
+        }
+        let received = self.op(&mut self.header().lock()).recv();
+        received.conclude()
     }
 
     /// Receives if that can be done at once, and most likely it can.
@@ -286,7 +312,7 @@ impl<T> Hchan<T> {
         if held.is_some() && !spin::looks_ahead(self.header().capacity()) {
             return self.send_slow(value, held, deadline, site);
         }
-        match self.send_held(value, held).conclude() {
+        match self.send_whole(value, held) {
             Ok(()) => Ok(()),
             Err(Refused::Closed(value)) => Err((Stop::Closed, value)),
             Err(Refused::Full(value)) => {
@@ -309,7 +335,7 @@ impl<T> Hchan<T> {
             return self.recv_slow(held, deadline, site);
         }
         let received = match held {
-            Some(_) => self.recv_held(held).conclude(),
+            Some(_) => self.recv_whole(held),
             None => self.try_recv_empty(),
         };
         match received {
@@ -448,114 +474,6 @@ impl<T> Hchan<T> {
                 Err(Stop::Closed)
             }
         }
-    }
-
-    // ---- Many values under one lock. ----
-
-    /// Moves values from the front of `values` into the channel until there
-    /// is no room. One lock and one pass of wakes, unless there are more than
-    /// [`Wakes`] holds.
-    pub(crate) fn send_batch(&self, values: &mut VecDeque<T>) -> Batch {
-        let mut wakes = Wakes::new();
-        let mut panicked = None;
-        let end = loop {
-            // Blocks for all of them: at least one is had in each round.
-            let unbounded = self.header().is_unbounded();
-            if unbounded {
-                self.grow();
-            }
-            let mut guard = self.header().lock();
-            let mut op = self.op(&mut guard);
-            if unbounded {
-                op.begin();
-            }
-            let end = loop {
-                let Some(value) = values.pop_front() else {
-                    break Some(Batch::Whole);
-                };
-                match op.send(value) {
-                    Sent::Done(wake) => wakes.push(wake),
-                    Sent::Full(value) => {
-                        values.push_front(value);
-                        break (!unbounded).then_some(Batch::Stuck);
-                    }
-                    Sent::Closed(value) => {
-                        values.push_front(value);
-                        break Some(Batch::Closed);
-                    }
-                }
-                if wakes.is_full() {
-                    break None;
-                }
-            };
-            drop(guard);
-            crate::panics::keep_first(&mut panicked, wakes.fire());
-            if let Some(end) = end {
-                break end;
-            }
-        };
-        if let Some(panic) = panicked {
-            panic::resume_unwind(panic);
-        }
-        end
-    }
-
-    /// Moves up to `max` values from the channel to the end of `values`,
-    /// without waiting. As for the locks, see [`Hchan::send_batch`].
-    pub(crate) fn recv_batch(&self, values: &mut Vec<T>, max: usize) -> Batch {
-        let mut wakes = Wakes::new();
-        let mut panicked = None;
-        let mut left = max;
-        self.header().refresh();
-        // Room is made outside the lock, for what is there now.
-        let mut ready = self.header().len();
-        let end = loop {
-            if left == 0 {
-                break Batch::Whole;
-            }
-            values.reserve(ready.clamp(1, left));
-            let mut node = None;
-            let mut guard = self.header().lock();
-            let mut op = self.op(&mut guard);
-            let end = loop {
-                if left == 0 || values.len() == values.capacity() || wakes.is_full() {
-                    // More has come meanwhile, or senders wait without a buffer.
-                    ready = op.ready();
-                    break None;
-                }
-                match op.recv() {
-                    Received::Value(value, wake) => {
-                        values.push(value);
-                        wakes.push(wake);
-                    }
-                    Received::Returned(returned) => {
-                        // Its memory is given back outside the lock.
-                        node = Some(returned);
-                        left -= 1;
-                        break None;
-                    }
-                    Received::Empty => break Some(Batch::Stuck),
-                    Received::Closed => break Some(Batch::Closed),
-                }
-                left -= 1;
-            };
-            drop(guard);
-            values.extend(node.map(|node| node.into_value()));
-            crate::panics::keep_first(&mut panicked, wakes.fire());
-            if let Some(end) = end {
-                break end;
-            }
-        };
-        if let Some(panic) = panicked {
-            panic::resume_unwind(panic);
-        }
-        end
-    }
-
-    /// How many values could be received without waiting.
-    pub(crate) fn ready(&self) -> usize {
-        self.header().refresh();
-        self.op(&mut self.header().lock()).ready()
     }
 }
 

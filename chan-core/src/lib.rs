@@ -63,7 +63,7 @@
 //! # Turns for others
 //!
 //! A task that finds its channel ready at every poll would never let go of its
-//! executor's thread. So after 128 futures in a row that were ready at their
+//! executor's thread. So after 512 futures in a row that were ready at their
 //! first poll, the next one on that thread says [`Pending`](std::task::Poll)
 //! once, having woken its own task. Nothing is lost by that; who polls by hand
 //! should know.
@@ -140,6 +140,7 @@ mod case_set;
 
 mod about;
 mod builder;
+mod bulk;
 mod chan;
 mod receiver;
 mod sender;

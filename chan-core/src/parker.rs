@@ -421,7 +421,7 @@ impl Party {
 ///
 /// The caller won the claim, has written the outcome, and holds the lock of
 /// the channel of the winning waiter.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn finish(party: *const Party) -> Wake {
     // SAFETY: alive until it is done (P3).
     match unsafe { &(*party).who } {

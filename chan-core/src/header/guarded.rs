@@ -94,6 +94,7 @@ impl Guarded {
     /// # Safety
     ///
     /// As for [`WaitQueue::push_back`]; the waiter's channel is this one.
+    #[inline(always)]
     pub(crate) unsafe fn park(&mut self, waiter: NonNull<Waiter>) {
         let ticket = self.ticket();
         // SAFETY: the caller's promise.
@@ -170,7 +171,7 @@ impl Guarded {
     /// # Safety
     ///
     /// The waiter came from [`Guarded::pop_claimed`] under this lock.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn complete(&mut self, waiter: NonNull<Waiter>, first: Option<u64>) -> Wake {
         // SAFETY: alive until its party is done, and ours to write (Q4).
         unsafe {
