@@ -51,7 +51,6 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::clock;
-#[cfg(not(loom))]
 use crate::spin;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{UnsafeCell, thread};
@@ -223,14 +222,20 @@ impl Party {
     }
 
     fn wait_linked(&self, deadline: Option<Instant>) -> bool {
-        if self.look_for_a_while() {
+        let Err(looked) = self.look_for_a_while() else {
             return true;
-        }
+        };
         // Foreign code, so before this thread may be unparked.
         watch::about_to_park();
         if self.commit() {
             return true;
         }
+        let done = self.park_until_done(deadline);
+        looked.parked();
+        done
+    }
+
+    fn park_until_done(&self, deadline: Option<Instant>) -> bool {
         loop {
             match deadline {
                 None => thread::park(),
@@ -253,14 +258,11 @@ impl Party {
         }
     }
 
-    #[cfg(not(loom))]
-    fn look_for_a_while(&self) -> bool {
-        self.is_done() || spin::look(|| self.is_done())
-    }
-
-    #[cfg(loom)]
-    fn look_for_a_while(&self) -> bool {
-        self.is_done()
+    fn look_for_a_while(&self) -> Result<(), spin::Vain> {
+        if self.is_done() {
+            return Ok(());
+        }
+        spin::look(|| self.is_done())
     }
 
     /// Goes from `WAITING` to `PARKED`; true if it was done meanwhile.

@@ -6,12 +6,26 @@
 //! then parks. Both stages are bounded, and each thread remembers whether they
 //! have paid lately: one that waits for long every time soon parks at once,
 //! and tries again now and then.
+//!
+//! A thread whose waits have lately been shorter than a park costs stays, in
+//! place of the yields, as long as a park would cost it: at most twice what the
+//! best choice would have cost (Karlin, Li, Manasse and Owicki, 1991: competitive
+//! spinning). Four things keep it from burning what others need:
+//!
+//! - It does so only while the last waits that really parked, less what the wake
+//!   took of them, say that it may pay. Where values come every millisecond it
+//!   never does.
+//! - What it may spend is halved each time it was spent in vain, and doubled
+//!   each time it was not.
+//! - It yields now and then, and stops at once if somebody else used that.
+//! - It never does where there is one processor.
 
 #![cfg_attr(loom, allow(dead_code, reason = "threads of a model do not look"))]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Whether threads look for a while before they park.
 ///
@@ -29,7 +43,8 @@ use std::thread;
 #[non_exhaustive]
 pub enum Spinning {
     /// As long as it pays: up to 32 pauses (where there is more than one
-    /// processor) and 16 yields. The default.
+    /// processor) and 16 yields; or up to 50 µs, where the last waits of the
+    /// thread were as short and nobody else wants its processor. The default.
     Adaptive,
     /// Never: a thread that has to wait parks at once. For machines where
     /// every moment of the processor is paid for or taken from somebody else,
@@ -126,10 +141,98 @@ impl Stage {
     }
 }
 
+/// How long a thread stays, from what its waits were lately. In nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Stay {
+    /// A decaying mean of those waits that a pause or two did not end.
+    expected: u32,
+    /// What the next wait may spend.
+    budget: u32,
+    /// The waits that had nothing to spend, though it might have paid.
+    passed: u8,
+}
+
+impl Stay {
+    /// What a park costs, where the processor that is to be woken sleeps.
+    const PARK: u32 = 50_000;
+    const PARK_TIME: Duration = Duration::from_nanos(Stay::PARK as u64);
+    /// Longer waits count as so long, so that it soon learns of shorter ones.
+    const LONG: u32 = 4 * Stay::PARK;
+    /// Less is not worth two looks at the clock.
+    const LEAST: u32 = Stay::PARK / 8;
+    /// One in so many waits tries again what has not paid.
+    const RETRY: u8 = 32;
+
+    /// A thread that is new has to learn first that its waits are short.
+    const fn new() -> Self {
+        Stay {
+            expected: Self::LONG,
+            budget: Self::PARK,
+            passed: 0,
+        }
+    }
+
+    /// What this wait may spend.
+    fn budget(&mut self) -> Option<Duration> {
+        if self.expected > Self::PARK {
+            return None;
+        }
+        if self.budget < Self::LEAST {
+            self.passed = (self.passed + 1) % Self::RETRY;
+            if self.passed != 0 {
+                return None;
+            }
+            return Some(Self::PARK_TIME);
+        }
+        Some(Duration::from_nanos(self.budget.into()))
+    }
+
+    /// It has stayed, and what it waited for came, or did not.
+    fn learn(&mut self, found_after: Option<Duration>) {
+        match found_after {
+            Some(wait) => {
+                self.expect(wait);
+                let enough = self.budget.max(nanos(wait)).max(Self::LEAST);
+                self.budget = (2 * enough).min(Self::PARK);
+            }
+            None => self.budget /= 2,
+        }
+    }
+
+    /// A wait has lasted so long.
+    fn expect(&mut self, wait: Duration) {
+        self.expected = (3 * self.expected + nanos(wait)) / 4;
+    }
+}
+
+/// No more than [`Stay::LONG`].
+fn nanos(wait: Duration) -> u32 {
+    u32::try_from(wait.as_nanos()).map_or(Stay::LONG, |wait| wait.min(Stay::LONG))
+}
+
+/// What a thread remembers of its waits.
+#[derive(Clone, Copy)]
+struct Memory {
+    pauses: Stage,
+    yields: Stage,
+    ahead: Stage,
+    stay: Stay,
+}
+
+impl Memory {
+    const fn new() -> Self {
+        Memory {
+            pauses: Stage::new(),
+            yields: Stage::new(),
+            ahead: Stage::new(),
+            stay: Stay::new(),
+        }
+    }
+}
+
 thread_local! {
-    /// Pauses, yields, and looks ahead. Plain numbers without a destructor: they are there
-    /// as long as the thread.
-    static STAGES: Cell<[Stage; 3]> = const { Cell::new([Stage::new(); 3]) };
+    /// Plain numbers without a destructor: they are there as long as the thread.
+    static MEMORY: Cell<Memory> = const { Cell::new(Memory::new()) };
 }
 
 const PAUSES: u32 = 32;
@@ -155,7 +258,8 @@ pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
     if !looks_ahead(capacity) || mode == OFF || cfg!(loom) {
         return;
     }
-    let [pauses, yields, mut ahead] = STAGES.get();
+    let mut memory = MEMORY.get();
+    let ahead = &mut memory.ahead;
     if ahead.is_worth_it() {
         let step = (capacity / 2).clamp(4, 64);
         let paused = |_| {
@@ -169,44 +273,110 @@ pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
         let paid = mode == ADAPTIVE && (0..ROUNDS).any(paused) || (0..AHEAD_YIELDS).any(yielded);
         ahead.learn(paid);
     }
-    STAGES.set([pauses, yields, ahead]);
+    MEMORY.set(memory);
 }
 
-/// Looks for a while; whether `done` came true.
-pub(crate) fn look(done: impl Fn() -> bool) -> bool {
-    let mode = mode();
-    if mode == OFF {
-        return done();
+/// A wait that looking did not end.
+#[must_use]
+pub(crate) struct Vain {
+    since: Instant,
+}
+
+impl Vain {
+    /// The thread has parked, and was woken: remembers how long it would have
+    /// had to stay.
+    pub(crate) fn parked(self) {
+        let mut memory = MEMORY.get();
+        let wait = self.since.elapsed().saturating_sub(Stay::PARK_TIME);
+        memory.stay.expect(wait);
+        MEMORY.set(memory);
     }
-    let [mut pauses, mut yields, ahead] = STAGES.get();
-    let found = look_with(mode, &mut pauses, &mut yields, done);
-    STAGES.set([pauses, yields, ahead]);
+}
+
+/// Looks for a while, until `done` comes true.
+pub(crate) fn look(done: impl Fn() -> bool) -> Result<(), Vain> {
+    let mode = if cfg!(loom) { OFF } else { mode() };
+    let mut memory = MEMORY.get();
+    let found = look_with(mode, &mut memory, done);
+    MEMORY.set(memory);
     found
 }
 
-fn look_with(mode: u8, pauses: &mut Stage, yields: &mut Stage, done: impl Fn() -> bool) -> bool {
+fn look_with(mode: u8, memory: &mut Memory, done: impl Fn() -> bool) -> Result<(), Vain> {
     // With one processor nobody can come while we pause.
-    if mode == ADAPTIVE && pauses.is_worth_it() {
+    if mode == ADAPTIVE && memory.pauses.is_worth_it() {
         let found = (0..PAUSES).any(|_| {
             std::hint::spin_loop();
             done()
         });
-        pauses.learn(found);
+        memory.pauses.learn(found);
         if found {
-            return true;
+            return Ok(());
         }
     }
-    if yields.is_worth_it() {
+    let since = Instant::now();
+    if mode == ADAPTIVE
+        && let Some(budget) = memory.stay.budget()
+    {
+        let found_after = stay(since, budget, &done);
+        memory.stay.learn(found_after);
+        if found_after.is_some() {
+            return Ok(());
+        }
+    }
+    if mode != OFF && memory.yields.is_worth_it() {
         let found = (0..YIELDS).any(|_| {
             thread::yield_now();
             done()
         });
-        yields.learn(found);
+        memory.yields.learn(found);
         if found {
-            return true;
+            return Ok(());
         }
     }
-    done()
+    if done() { Ok(()) } else { Err(Vain { since }) }
+}
+
+/// Looks until `done` comes true, for as long as `budget` and while nobody else
+/// wants the processor: how long that was, if it came true.
+fn stay(start: Instant, budget: Duration, done: impl Fn() -> bool) -> Option<Duration> {
+    /// Pauses between two looks at the clock.
+    const ROUND: u32 = 128;
+    /// A yield that took longer than this was somebody's turn.
+    const TURN: Duration = Duration::from_micros(3);
+
+    let mut spent = Duration::ZERO;
+    loop {
+        // Two in a row are no accident: somebody is there.
+        let mut turns = 0;
+        while turns < 2 {
+            thread::yield_now();
+            let now = start.elapsed();
+            if done() {
+                return Some(now);
+            }
+            if now >= budget {
+                return None;
+            }
+            let was_quick = now - spent < TURN;
+            spent = now;
+            if was_quick {
+                break;
+            }
+            turns += 1;
+        }
+        if turns == 2 {
+            return None;
+        }
+        let found = (0..ROUND).any(|_| {
+            std::hint::spin_loop();
+            done()
+        });
+        spent = start.elapsed();
+        if found {
+            return Some(spent);
+        }
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -215,12 +385,12 @@ mod tests {
 
     #[test]
     fn what_does_not_pay_is_given_up_and_tried_again() {
-        let (mut pauses, mut yields) = (Stage::new(), Stage::new());
+        let mut memory = Memory::new();
         let looks = Cell::new(0);
         let mut waits = |count: u32, comes: bool| {
             looks.set(0);
             for _ in 0..count {
-                look_with(ADAPTIVE, &mut pauses, &mut yields, || {
+                let _ = look_with(ADAPTIVE, &mut memory, || {
                     looks.set(looks.get() + 1);
                     comes
                 });
@@ -246,22 +416,62 @@ mod tests {
         };
         set_spinning(Spinning::Off);
         assert_eq!(spinning(), Spinning::Off);
-        assert!(!look(never));
+        assert!(look(never).is_err());
         look_ahead(512, never);
         set_spinning(Spinning::Adaptive);
         assert_eq!(looks.get(), 1);
-        assert!(!look(never));
+        assert!(look(never).is_err());
         assert!(looks.get() > 2, "a thread that is new looks for a while");
     }
 
     #[test]
-    fn one_processor_pauses_for_nobody() {
-        let (mut pauses, mut yields) = (Stage::new(), Stage::new());
+    fn one_processor_pauses_and_stays_for_nobody() {
+        let mut memory = Memory::new();
+        memory.stay.expected = 0;
         let looks = Cell::new(0);
-        look_with(ONE_PROCESSOR, &mut pauses, &mut yields, || {
+        let never = || {
             looks.set(looks.get() + 1);
             false
-        });
+        };
+        assert!(look_with(ONE_PROCESSOR, &mut memory, never).is_err());
         assert_eq!(looks.get(), YIELDS + 1);
+    }
+
+    const SHORT: Duration = Duration::from_micros(20);
+    const LONG: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn it_stays_where_waits_are_short() {
+        let mut stay = Stay::new();
+        assert_eq!(stay.budget(), None, "a thread that is new knows nothing");
+        (0..16).for_each(|_| stay.expect(SHORT));
+        assert_eq!(stay.budget(), Some(Stay::PARK_TIME));
+        // A service that idles, with a value every millisecond.
+        stay.expect(LONG);
+        stay.expect(LONG);
+        assert_eq!(stay.budget(), None);
+        (0..1000).for_each(|_| stay.expect(LONG));
+        (0..16).for_each(|_| stay.expect(SHORT));
+        assert!(stay.budget().is_some(), "it soon forgets the long ones");
+    }
+
+    #[test]
+    fn what_is_spent_in_vain_falls_fast_and_rises_with_success() {
+        let mut stay = Stay::new();
+        (0..16).for_each(|_| stay.expect(SHORT));
+        let mut spend = |waits: u32, found_after: Option<Duration>| -> Duration {
+            (0..waits)
+                .filter_map(|_| {
+                    let spent = stay.budget()?;
+                    stay.learn(found_after);
+                    Some(spent)
+                })
+                .sum()
+        };
+        assert!(spend(32, None) < 2 * Stay::PARK_TIME, "it halves");
+        let tries = spend(320, None) / 320;
+        assert!(tries < Stay::PARK_TIME / 30, "{tries:?} for each wait");
+        spend(32 + 1, Some(SHORT));
+        assert_eq!(spend(1, Some(SHORT)), Stay::PARK_TIME, "it pays again");
     }
 }
