@@ -38,8 +38,11 @@ impl<T> Hchan<T> {
     /// takes loads only.
     #[inline(always)]
     pub(crate) fn try_send(&self, value: T) -> Result<(), Refused<T>> {
-        if self.header().sides.are_full() {
-            return self.try_send_full(value);
+        if let Some(out) = self.header().sides.full_at() {
+            return match self.header().is_still_full(out) {
+                true => Err(Refused::Full(value)),
+                false => self.try_send_full(value),
+            };
         }
         match self.put_plain(value) {
             Ok(()) => Ok(()),
@@ -141,8 +144,11 @@ impl<T> Hchan<T> {
     /// closed takes loads only.
     #[inline(always)]
     pub(crate) fn try_recv(&self) -> Result<T, Nothing> {
-        if self.header().sides.are_empty() {
-            return self.try_recv_empty();
+        if let Some(gone_in) = self.header().sides.empty_at() {
+            return match self.header().is_still_empty(gone_in) {
+                true => Err(Nothing::Empty),
+                false => self.try_recv_empty(),
+            };
         }
         match self.take_plain() {
             Ok(value) => Ok(value),

@@ -251,6 +251,24 @@ impl Header {
         self.readiness.flags().is_closed_for_good() && self.sides.are_empty()
     }
 
+    /// Of a buffer that was empty when `gone_in` values had gone into it:
+    /// whether there was nothing to receive, and the channel open, at a moment
+    /// of this call. Else it must be looked at closely.
+    ///
+    /// One index is enough: the other has not fallen since, nor passed it.
+    #[inline(always)]
+    pub(crate) fn is_still_empty(&self, gone_in: u64) -> bool {
+        let still = || self.sides.tail.index_from_afar() == gone_in;
+        self.readiness.shows_nothing_but(Flags::RECEIVERS, still)
+    }
+
+    /// The same of a buffer that is full, and of a send.
+    #[inline(always)]
+    pub(crate) fn is_still_full(&self, out: u64) -> bool {
+        let still = || self.sides.head.index_from_afar() == out;
+        self.readiness.shows_nothing_but(Flags::SENDERS, still)
+    }
+
     /// What it says without its lock of an operation.
     #[inline(always)]
     pub(crate) fn look(&self, direction: Direction) -> Seen {

@@ -154,6 +154,15 @@ impl Readiness {
         }
     }
 
+    /// Whether at a moment of this call `buffer` was true, and nothing was to be
+    /// known beside that but that somebody waits for the `same`. R1: the word is
+    /// read first and last.
+    #[inline(always)]
+    pub(crate) fn shows_nothing_but(&self, same: Flags, buffer: impl FnOnce() -> bool) -> bool {
+        let word = self.word();
+        Flags::of(word).without(same) == Flags::default() && buffer() && self.word() == word
+    }
+
     /// Brings it up to date, as something has changed. Under the lock.
     #[inline(always)]
     pub(crate) fn set(&self, flags: Flags) {

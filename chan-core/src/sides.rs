@@ -188,16 +188,29 @@ impl Sides {
     /// the second index was read, if it says so.
     #[inline(always)]
     pub(crate) fn are_empty(&self) -> bool {
+        self.empty_at().is_some()
+    }
+
+    /// The same, with the index at which it was empty.
+    #[inline(always)]
+    pub(crate) fn empty_at(&self) -> Option<u64> {
         let out = self.head.index_from_afar();
-        self.tail.index_from_afar() == out
+        (self.tail.index_from_afar() == out).then_some(out)
     }
 
     /// Whether values alone fill the buffer. Without the lock: at the moment
     /// when the second index was read they did, if it says so.
     #[inline(always)]
     pub(crate) fn are_full(&self) -> bool {
+        self.full_at().is_some()
+    }
+
+    /// The same, with the receiving side's index at that moment.
+    #[inline(always)]
+    pub(crate) fn full_at(&self) -> Option<u64> {
         // The other order: more may have come out meanwhile, but none gone in.
         let gone_in = self.tail.index_from_afar();
-        gone_in.saturating_sub(self.head.index_from_afar()) >= self.capacity() as u64
+        let out = self.head.index_from_afar();
+        (gone_in.saturating_sub(out) >= self.capacity() as u64).then_some(out)
     }
 }
