@@ -383,6 +383,7 @@ macro_rules! go_sends {
             /// assert_eq!(it.len(), 1);
             /// # });
             /// ```
+            #[inline(always)]
             #[track_caller]
             pub fn send_async(&self, value: T) -> SendFuture<'_, T, GoFace> {
                 SendFuture::new(self.chan(), value, Location::caller(), false)
@@ -557,6 +558,7 @@ macro_rules! go_receives {
             /// assert_eq!(it.recv_async().await, Some(1));
             /// # });
             /// ```
+            #[inline(always)]
             #[track_caller]
             pub fn recv_async(&self) -> RecvFuture<'_, T, GoFace> {
                 RecvFuture::new(self.chan(), Location::caller(), false)

@@ -68,10 +68,10 @@ pub struct SendFuture<'a, T, F: SendFace<T>> {
 impl<'a, T, F: RecvFace<T>> RecvFuture<'a, T, F> {
     /// Whether it waits for ever is for watchers to know; whoever makes it sees
     /// to the deadline.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site, has_deadline: bool) -> Self {
         RecvFuture {
-            operation: Operation::new(RecvStep::new(chan, site), site, has_deadline),
+            operation: Operation::new(RecvStep::new(chan, site), has_deadline),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a, T, F: RecvFace<T>> RecvFuture<'a, T, F> {
 
 impl<'a, T, F: SendFace<T>> SendFuture<'a, T, F> {
     /// As [`RecvFuture::new`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(
         chan: Option<&'a Hchan<T>>,
         value: T,
@@ -91,7 +91,7 @@ impl<'a, T, F: SendFace<T>> SendFuture<'a, T, F> {
         has_deadline: bool,
     ) -> Self {
         SendFuture {
-            operation: Operation::new(SendStep::new(chan, value, site), site, has_deadline),
+            operation: Operation::new(SendStep::new(chan, value, site), has_deadline),
         }
     }
 

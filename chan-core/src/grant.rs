@@ -7,28 +7,30 @@ use crate::hchan::Hchan;
 use crate::header::{Guard, Header};
 use crate::operation::Step;
 use crate::results::Reserved;
-use crate::waitq::{Direction, Outcome, Waiter};
+use crate::waitq::{Direction, Outcome, Site, Waiter};
 
 /// A request for a permit of a channel, which is nil if it is none. It ends
 /// with one that is to be given back, or because the channel is closed.
 pub(crate) struct ReserveStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
+    site: Site,
 }
 
 /// A wait for the close of a channel, which is nil if it is none.
 pub(crate) struct CloseStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
+    site: Site,
 }
 
 impl<'a, T> ReserveStep<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
-        ReserveStep { chan }
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+        ReserveStep { chan, site }
     }
 }
 
 impl<'a, T> CloseStep<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
-        CloseStep { chan }
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+        CloseStep { chan, site }
     }
 }
 
@@ -63,6 +65,10 @@ impl<'a, T> Step for ReserveStep<'a, T> {
 
     fn header(&self) -> Option<&Header> {
         self.chan.map(Hchan::header)
+    }
+
+    fn site(&self) -> Site {
+        self.site
     }
 
     fn at_once(&self) -> Option<Self::Out> {
@@ -108,6 +114,10 @@ impl<T> Step for CloseStep<'_, T> {
 
     fn header(&self) -> Option<&Header> {
         self.chan.map(Hchan::header)
+    }
+
+    fn site(&self) -> Site {
+        self.site
     }
 
     fn at_once(&self) -> Option<()> {

@@ -30,6 +30,10 @@
 //! the capacity. Hand-offs need no slot, so they pass by those who wait for a
 //! permit.
 //!
+//! What moves values is inlined in release builds only: in others each function
+//! keeps copies of the value in its frame, and a frame of all of them is too
+//! large for large values.
+//!
 //! Not here: slots ([`crate::ring`], [`crate::blocks`]), how one waits ([`crate::parker`], [`crate::blocking`]), what a
 //! handle's drop means ([`crate::handle`]).
 
@@ -257,7 +261,7 @@ impl<T> Op<'_, '_, T> {
     }
 
     /// Sends if that can be done at once.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn send(&mut self, value: T) -> Sent<T> {
         if self.guard.closed {
             return Sent::Closed(value);
@@ -312,7 +316,7 @@ impl<T> Op<'_, '_, T> {
     }
 
     /// Receives if that can be done at once.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn recv(&mut self) -> Received<T> {
         if self.guard.returned > 0
             && let Some(node) = self.pop_returned()
@@ -371,7 +375,7 @@ impl<T> Op<'_, '_, T> {
     /// Gives a slot that was just freed to the oldest waiting sender: its
     /// value goes to the tail (the receiver got the head), or it gets its
     /// permit.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn admit(&mut self) -> Wake {
         if self.guard.closed {
             return self.guard.received_late();
@@ -451,7 +455,7 @@ impl<T> Op<'_, '_, T> {
     /// # Safety
     ///
     /// The receiver waits on this channel and was claimed under this lock.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     unsafe fn hand(&mut self, receiver: NonNull<Waiter>, value: T, first: Option<u64>) -> Wake {
         // A value that came back was counted when it was handed over first.
         self.guard.handed_over += u64::from(first.is_none());
@@ -472,7 +476,7 @@ impl<T> Op<'_, '_, T> {
     ///
     /// The sender has a value, waits on this channel and was claimed under this
     /// lock.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     unsafe fn take_from(&mut self, sender: NonNull<Waiter>) -> (T, Wake) {
         // SAFETY: the slot of a waiting sender holds a `T`, which is ours with
         // the claim; its owner sees that it moved by the outcome.

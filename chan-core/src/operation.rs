@@ -38,6 +38,9 @@ pub(crate) trait Step {
     /// Its channel, unless that is nil.
     fn header(&self) -> Option<&Header>;
 
+    /// The line that waits.
+    fn site(&self) -> Site;
+
     /// Does it, if that can be done at once. No lock is held.
     #[track_caller]
     fn at_once(&self) -> Option<Self::Out>;
@@ -72,7 +75,6 @@ pub(crate) trait Step {
 /// See the head of this file.
 pub(crate) struct Operation<S: Step> {
     step: S,
-    site: Site,
     has_deadline: bool,
     stage: Cell<Stage>,
     queued: UnsafeCell<MaybeUninit<Queued>>,
@@ -103,10 +105,9 @@ impl<S: Step> Operation<S> {
     /// Whether it waits for ever is for watchers to know; whoever makes it sees
     /// to the deadline.
     #[inline(always)]
-    pub(crate) fn new(step: S, site: Site, has_deadline: bool) -> Self {
+    pub(crate) fn new(step: S, has_deadline: bool) -> Self {
         Operation {
             step,
-            site,
             has_deadline,
             stage: Cell::new(Stage::Fresh),
             queued: UnsafeCell::new(MaybeUninit::uninit()),
@@ -195,7 +196,7 @@ impl<S: Step> Operation<S> {
                 self.step.slot(),
                 S::DIRECTION,
                 0,
-                self.site,
+                self.step.site(),
             ));
             NonNull::new_unchecked(waiter)
         }

@@ -19,7 +19,7 @@ use crate::grant::ReserveStep;
 use crate::handle::{ALL, Handle, TX};
 use crate::hchan::Hchan;
 use crate::nil;
-use crate::operation::Operation;
+use crate::operation::{Operation, Step as _};
 use crate::results::Reserved;
 use crate::sender::Sender;
 use crate::waiting::sent_on_closed;
@@ -200,17 +200,15 @@ impl<T> fmt::Debug for OwnedPermit<T> {
 pub struct ReserveFuture<'a, T, F: SendFace<()>> {
     operation: Operation<ReserveStep<'a, T>>,
     handle: Option<SendingHandle<'a, T>>,
-    site: Site,
     face: std::marker::PhantomData<fn() -> F>,
 }
 
 impl<'a, T, F: SendFace<()>> ReserveFuture<'a, T, F> {
     fn new(handle: Option<SendingHandle<'a, T>>, site: Site) -> Self {
-        let step = ReserveStep::new(handle.map(SendingHandle::chan));
+        let step = ReserveStep::new(handle.map(SendingHandle::chan), site);
         ReserveFuture {
-            operation: Operation::new(step, site, false),
+            operation: Operation::new(step, false),
             handle,
-            site,
             face: std::marker::PhantomData,
         }
     }
@@ -220,7 +218,7 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
     type Output = F::Reserved<Permit<'a, T>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (handle, site) = (self.handle, self.site);
+        let handle = self.handle;
         // SAFETY: the operation is pinned with the future: nothing moves out
         // of it, and the future has no Drop that could.
         let operation = unsafe { self.into_ref().map_unchecked(|this| &this.operation) };
@@ -231,7 +229,7 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
             F::reserved(Permit(handle))
         } else {
             let caller = Location::caller();
-            let text = || sent_on_closed(handle.chan(), site, caller);
+            let text = || sent_on_closed(handle.chan(), operation.step().site(), caller);
             F::refused(Closed { text: &text })
         })
     }

@@ -165,6 +165,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv_async().await, Ok(1));
     /// # });
     /// ```
+    #[inline(always)]
     #[track_caller]
     pub fn recv_async(&self) -> RecvFuture<'_, T, RustFace> {
         RecvFuture::new(self.chan(), Location::caller(), false)

@@ -27,7 +27,7 @@ pub(crate) enum Nothing {
 
 impl<T> Sent<T> {
     /// The end of it, with no lock held: whoever is owed a wake is woken.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn conclude(self) -> Result<(), Refused<T>> {
         match self {
             Sent::Done(wake) => {
@@ -42,7 +42,7 @@ impl<T> Sent<T> {
 
 impl<T> Received<T> {
     /// The end of it, with no lock held: whoever is owed a wake is woken.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn conclude(self) -> Result<T, Nothing> {
         match self {
             Received::Value(value, wake) => {

@@ -156,6 +156,7 @@ impl<T> Sender<T> {
     /// assert_eq!((sent, received), (Ok(()), Ok(1)));
     /// # });
     /// ```
+    #[inline(always)]
     #[track_caller]
     pub fn send_async(&self, value: T) -> SendFuture<'_, T, RustFace> {
         SendFuture::new(self.chan(), value, Location::caller(), false)

@@ -79,6 +79,11 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
     }
 
     #[inline(always)]
+    fn site(&self) -> Site {
+        self.site
+    }
+
+    #[inline(always)]
     fn at_once(&self) -> Option<F::Out> {
         match self.chan?.recv_at_once() {
             Ok(value) => Some(F::value(value)),
@@ -140,6 +145,11 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
     #[inline(always)]
     fn header(&self) -> Option<&Header> {
         self.chan.map(Hchan::header)
+    }
+
+    #[inline(always)]
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
