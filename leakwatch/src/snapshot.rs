@@ -117,7 +117,7 @@ impl Look {
         self.parties.reserve(waits.len());
         for wait in waits {
             if !is_parked(&wait) {
-                if wait.state != WaitState::Queued {
+                if is_left_alone(&wait) {
                     self.unpolled.push(Party::of_one(Case { wait, channel }));
                 }
             } else if wait.cases > 1 {
@@ -197,4 +197,54 @@ impl Party {
 /// future whose wait is over does not wait.
 fn is_parked(wait: &Wait) -> bool {
     wait.state == WaitState::Queued && !matches!(wait.who, Who::LookingThread)
+}
+
+/// A future whose wait is over goes on when somebody polls it. A thread goes
+/// on by itself: on a machine that is busy it may be late, and nobody has
+/// forgotten it.
+fn is_left_alone(wait: &Wait) -> bool {
+    wait.state != WaitState::Queued && matches!(wait.who, Who::Future)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use chan_core::Chan;
+    use chan_core::observe::Holder;
+
+    use super::*;
+
+    fn look_at(wait: Wait) -> Look {
+        let mut look = Look::at(Vec::new());
+        look.add(vec![wait], None, &mut Map::default());
+        look
+    }
+
+    #[test]
+    fn a_thread_that_was_woken_and_is_late_is_nobody_left_alone() {
+        let chan = Chan::<u8>::new(0);
+        let id = Holder::holding(&chan).unwrap().channel;
+        let waiter = thread::spawn({
+            let chan = chan.clone();
+            move || chan.recv()
+        });
+        let seen = loop {
+            let waits = observe::channel(id).unwrap().snapshot().waits;
+            if let Some(wait) = waits.into_iter().find(is_parked) {
+                break wait;
+            }
+            thread::yield_now();
+        };
+        assert_eq!(look_at(seen.clone()).parties.len(), 1);
+        let mut served = seen;
+        served.state = WaitState::Done { holds_value: true };
+        let late = look_at(served.clone());
+        assert_eq!((late.parties.len(), late.unpolled.len()), (0, 0));
+        served.who = Who::Future;
+        let alone = look_at(served);
+        assert_eq!((alone.parties.len(), alone.unpolled.len()), (0, 1));
+        chan.send(1);
+        assert_eq!(waiter.join().unwrap(), Some(1));
+    }
 }
