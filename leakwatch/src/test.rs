@@ -127,11 +127,10 @@ use crate::events;
 use crate::export::text;
 use crate::options::{Allow, Options};
 use crate::places::{self, Place, Stay};
-use crate::registry::registry;
-use crate::report::Report;
 use crate::survey::{About, survey};
 use crate::task::Task;
 
+mod left;
 mod stuck;
 mod world;
 
@@ -366,81 +365,6 @@ impl Config {
             text::to_string(&report)
         )
     }
-
-    /// Fails the test if somebody is left.
-    fn check(&self, scope: ScopeId) {
-        if let Some(message) = self.left_behind(scope) {
-            panic!("{message}");
-        }
-    }
-
-    /// Waits until nobody is left or the grace is over: the message, if
-    /// somebody is.
-    fn left_behind(&self, scope: ScopeId) -> Option<String> {
-        let end = Instant::now() + self.grace;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let over = Instant::now() >= end;
-            // Whoever has a handle may not have come to its wait yet.
-            if self.nothing_is_left(scope) && sees_the_sentinel() {
-                return None;
-            }
-            let deadlock = || match self.closed_world {
-                true => world::deadlock(scope, None, &self.allowed),
-                false => None,
-            };
-            let report = match over {
-                true => Some(self.leftovers(scope)),
-                false => deadlock(),
-            };
-            match report {
-                Some(report) if !report.findings.is_empty() => {
-                    return Some(format!(
-                        "this test has left somebody behind\n\n{}",
-                        text::to_string(&report)
-                    ));
-                }
-                _ if over => return None,
-                _ => {}
-            }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
-    }
-
-    /// Whether all channels of the scope have gone, but those that may stay,
-    /// and all its tasks have ended.
-    fn nothing_is_left(&self, scope: ScopeId) -> bool {
-        let of_scope = |channel: &observe::Channel| channel.scope() == scope;
-        let may_stay = |channel: &observe::Channel| {
-            let mut allowed = self.allowed.iter();
-            allowed.any(|allow| allow.allows_event(None, channel.name()))
-        };
-        let mut left = observe::channels().into_iter().filter(of_scope);
-        left.all(|channel| may_stay(&channel)) && !registry().has_tasks_of(scope)
-    }
-
-    fn leftovers(&self, scope: ScopeId) -> Report {
-        survey(&About::Scope {
-            scope,
-            task: None,
-            ended: true,
-            allowed: &self.allowed,
-            stacks: true,
-        })
-    }
-}
-
-/// Whether the built-in leak is found: whoever sees nothing must see that.
-fn sees_the_sentinel() -> bool {
-    survey(&About::Scope {
-        scope: ScopeId(u32::MAX),
-        task: None,
-        ended: false,
-        allowed: &[],
-        stacks: false,
-    })
-    .sentinel
 }
 
 fn fresh_scope() -> ScopeId {
