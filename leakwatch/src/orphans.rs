@@ -22,8 +22,10 @@ use crate::survey::orphans_of;
 /// A thread that still looks around parks soon or goes on.
 const MAY_LOOK: Duration = Duration::from_secs(1);
 
-/// Between two looks at one that looks.
-const AGAIN: Duration = Duration::from_millis(1);
+/// Between two looks at one that looks: at first, since a thread mostly parks
+/// at once, and when it seems to be late.
+const SOON: Duration = Duration::from_micros(20);
+const LATER: Duration = Duration::from_millis(1);
 
 #[derive(Default)]
 struct Bell {
@@ -77,8 +79,13 @@ pub fn on_orphan(mut then: impl FnMut(Report) + Send + 'static) -> io::Result<()
         let mut looking: Vec<(Channel, Instant)> = Vec::new();
         // A select may be orphaned on several channels.
         let mut told = Set::default();
+        let mut pause = SOON;
         loop {
-            let rung = bell.wait((!looking.is_empty()).then_some(AGAIN));
+            let rung = bell.wait((!looking.is_empty()).then_some(pause));
+            pause = match rung.is_empty() {
+                true => (pause * 2).min(LATER),
+                false => SOON,
+            };
             let until = Instant::now() + MAY_LOOK;
             let rung = rung.into_iter().filter_map(observe::channel);
             looking.extend(rung.map(|channel| (channel, until)));
