@@ -298,3 +298,46 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Limits;
+
+    #[test]
+    fn a_line_grows_in_windows_of_its_own() {
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        let here = Location::caller();
+        let there = Location::caller();
+        assert_ne!(here, there);
+        let quick = Limits {
+            window: Duration::from_secs(1),
+            ..Limits::default()
+        };
+        let own = format!("history.rs:{}", here.line());
+        let options = Options::default().at(own, quick);
+        let mut history = History::default();
+        for site in [here, there] {
+            let line = Line::new(site, begin);
+            history.lines.insert(address(site), line);
+        }
+        let mut growing = |second, waiting| {
+            for line in history.lines.values_mut() {
+                line.waiting = waiting;
+            }
+            history.learn_windows(&options, after(second));
+            [here, there].map(|site| history.lines[&address(site)].growing)
+        };
+        // More and more wait at both; a window of the other one is ten seconds.
+        assert_eq!(growing(1, 1), [1, 0]);
+        assert_eq!(growing(2, 2), [2, 0]);
+        assert_eq!(growing(9, 3), [3, 0]);
+        assert_eq!(growing(10, 4), [4, 1]);
+        // No more than before: for the one that has looked.
+        assert_eq!(growing(11, 4), [0, 1]);
+        assert_eq!(growing(20, 5), [1, 2]);
+        // Between two windows nothing is learned.
+        assert_eq!(growing(20, 9), [1, 2]);
+    }
+}

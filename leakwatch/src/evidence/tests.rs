@@ -2,6 +2,7 @@
 //! whatever hangs on what. And what happens while handles are counted.
 
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Waker};
 
 use chan_core::{Chan, RecvChan, SendChan};
@@ -150,6 +151,36 @@ fn what_is_shared_and_cloned_while_it_is_counted_is_alive() {
     assert!(dead(None), "nobody has anything but the task");
     for when in MOMENTS {
         assert!(!dead(Some(when)), "{when:?}");
+    }
+}
+
+#[test]
+fn what_leaves_a_struct_while_it_is_counted_hides_nobody() {
+    type Cupboard = Mutex<Option<Kept<SendChan<u8>>>>;
+    // Somebody has taken out what the struct kept; he needs no handle of the
+    // struct to drop it.
+    let dead = |outside: bool, when: Option<Between>| {
+        let (tx, inbox) = Chan::<u8>::new(0).split();
+        let other = outside.then(|| tx.clone());
+        let shared = Shared::new(|keep| Cupboard::new(Some(keep.keep(tx))));
+        let mut taken = shared.lock().unwrap().take();
+        let task = task!("shares", [inbox, _shared = shared] async move {
+            inbox.recv_async().await;
+        });
+        let dead = is_dead(task, |now| {
+            if Some(now) == when {
+                taken = None;
+            }
+        });
+        assert_eq!(taken.is_none(), when.is_some());
+        drop(other);
+        dead
+    };
+    assert!(dead(false, None), "it can be had with the struct only");
+    assert!(!dead(true, None), "there is one outside");
+    // Entered once, and counted once: but the one that is counted is the other.
+    for when in MOMENTS {
+        assert!(!dead(true, Some(when)), "{when:?}");
     }
 }
 
