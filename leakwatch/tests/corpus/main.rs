@@ -10,8 +10,10 @@
 //! cargo test -p leakwatch --test corpus -- --soak 3600  random runs under load
 //! ```
 //!
-//! Each case has a process to itself: the threads that are left parked end
-//! with it, and disturb no other case.
+//! Each case has a process to itself, and another one for every few natural
+//! runs: the threads that are left parked end with it, and disturb no other
+//! case. (A hundred runs of a leak of a hundred threads would be more threads
+//! than a system gives, and each look would be a look at all of them.)
 
 mod cases;
 mod judge;
@@ -27,6 +29,7 @@ mod words;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::iter;
 use std::process::{Command, ExitCode, Stdio, exit};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,20 +39,74 @@ use cases::{CASES, Case, Form, Kind, LATER, SHORT};
 use run::{Me, Setting};
 use table::Row;
 
-/// The variable by which a process knows that it plays one case.
+/// The variable by which a process knows that it plays a [`Part`] of a case.
 const CHILD: &str = "CORPUS_CASE";
 
 /// How often each leak is left to happen by itself.
 const NATURAL: &str = "CORPUS_NATURAL";
+
+/// How many natural runs of each form and flavour one process plays.
+const A_FEW: usize = 10;
+
+/// What one process plays of a case.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// Its number among the [`CASES`].
+    case: usize,
+    /// All runs of forced order.
+    forced: bool,
+    /// So many natural runs of each form and flavour.
+    natural: usize,
+}
+
+impl Part {
+    /// All parts of a case.
+    fn of(case: usize, natural: usize) -> impl Iterator<Item = Part> {
+        let first = Part {
+            case,
+            forced: true,
+            natural: natural.min(A_FEW),
+        };
+        let rest = natural - first.natural;
+        let others = (0..rest).step_by(A_FEW).map(move |from| Part {
+            case,
+            forced: false,
+            natural: A_FEW.min(rest - from),
+        });
+        iter::once(first).chain(others)
+    }
+
+    /// As a process is told it.
+    fn order(self) -> String {
+        format!(
+            "{} {} {}",
+            self.case,
+            usize::from(self.forced),
+            self.natural
+        )
+    }
+
+    /// From such an order.
+    fn parse(order: &str) -> Part {
+        let numbers = order.split(' ').map(|it| it.parse().expect("a number"));
+        let [case, forced, natural] = numbers.collect::<Vec<_>>()[..] else {
+            panic!("{order} has not three numbers");
+        };
+        Part {
+            case,
+            forced: forced == 1,
+            natural,
+        }
+    }
+}
 
 fn main() -> ExitCode {
     watch();
     if let Ok(order) = env::var(soak::CHILD) {
         soak::shift(&order);
     }
-    if let Ok(number) = env::var(CHILD) {
-        let case = &CASES[number.parse::<usize>().expect("a number")];
-        for row in play(case) {
+    if let Ok(order) = env::var(CHILD) {
+        for row in play(Part::parse(&order)) {
             println!("{}", row.line());
         }
         // Those who are stuck end with the process.
@@ -99,23 +156,35 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Plays cases, several at a time, and prints each in its turn.
+/// Plays cases, several parts at a time, and prints each in its turn.
 fn all(chosen: &[usize]) -> Vec<Row> {
+    let parts: Vec<Vec<Part>> = chosen
+        .iter()
+        .map(|&case| Part::of(case, naturals(&CASES[case])).collect())
+        .collect();
+    let in_turn = parts.iter().enumerate();
+    let in_turn: Vec<(usize, Part)> = in_turn
+        .flat_map(|(place, parts)| parts.iter().map(move |&part| (place, part)))
+        .collect();
     let next = AtomicUsize::new(0);
-    let done = Mutex::new((0, vec![None; chosen.len()], Vec::new()));
+    // Of each case, how many parts are missing, and the rows of the others.
+    let missing: Vec<_> = parts
+        .iter()
+        .map(|parts| (parts.len(), Vec::new()))
+        .collect();
+    let done = Mutex::new((0, missing, Vec::new()));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&number) = chosen.get(at) else { break };
-                    let rows = in_a_process(number);
+                while let Some(&(place, part)) = in_turn.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let rows = in_a_process(part);
                     let mut done = done.lock().expect("nobody panics with it");
-                    let (printed, waiting, all) = &mut *done;
-                    waiting[at] = Some(rows);
-                    while let Some(rows) = waiting.get_mut(*printed).and_then(Option::take) {
-                        table::print(&CASES[chosen[*printed]], &rows);
-                        all.extend(rows);
+                    let (printed, played, all) = &mut *done;
+                    played[place].0 -= 1;
+                    played[place].1.extend(rows);
+                    while let Some((0, rows)) = played.get_mut(*printed) {
+                        table::print(&CASES[chosen[*printed]], rows);
+                        all.append(rows);
                         *printed += 1;
                     }
                 }
@@ -125,10 +194,10 @@ fn all(chosen: &[usize]) -> Vec<Row> {
     done.into_inner().expect("nobody panicked with it").2
 }
 
-fn in_a_process(number: usize) -> Vec<Row> {
+fn in_a_process(part: Part) -> Vec<Row> {
     let me = env::current_exe().expect("it has a path");
     let child = Command::new(me)
-        .env(CHILD, number.to_string())
+        .env(CHILD, part.order())
         .stdout(Stdio::piped())
         .spawn();
     let mut child = child.expect("it starts");
@@ -138,7 +207,7 @@ fn in_a_process(number: usize) -> Vec<Row> {
         .filter_map(|line| Row::parse(&line))
         .collect();
     let end = child.wait().expect("it ends");
-    assert!(end.success(), "{}: {end}", CASES[number].name);
+    assert!(end.success(), "{}: {part:?}: {end}", CASES[part.case].name);
     rows
 }
 
@@ -149,17 +218,19 @@ fn watch() {
     leakwatch::install_with(options).expect("nobody else watches");
 }
 
-/// All runs of a case.
-fn play(case: &Case) -> Vec<Row> {
-    let stage = stage(case.name);
-    let natural = env::var(NATURAL)
-        .ok()
-        .and_then(|many| many.parse().ok())
-        .unwrap_or(2);
-    let natural = match case.kind {
-        Kind::Kernel | Kind::Micro | Kind::Pattern if case.rung.is_provable() => natural,
+/// How often each form and flavour of a case is left to itself.
+fn naturals(case: &Case) -> usize {
+    let many = env::var(NATURAL).map_or(2, |many| many.parse().expect("a number"));
+    match case.kind {
+        Kind::Kernel | Kind::Micro | Kind::Pattern if case.rung.is_provable() => many,
         _ => 0,
-    };
+    }
+}
+
+/// All runs of a part of a case.
+fn play(part: Part) -> Vec<Row> {
+    let case = &CASES[part.case];
+    let stage = stage(case.name);
     let mut rows = Vec::new();
     // Who is stuck in a closed world is known to belong there. Of those who are
     // left by the others nobody knows, and a world beside them counts as open.
@@ -180,14 +251,16 @@ fn play(case: &Case) -> Vec<Row> {
                     let outcome = judge::play(case, stage, setting);
                     rows.push(Row::new(case, setting, &outcome));
                 };
-                play(false, true);
-                if case.twin {
+                if part.forced {
+                    play(false, true);
+                }
+                if part.forced && case.twin {
                     play(true, true);
                 }
                 // Of an `Arc` nothing is known but in a closed world, and of the
                 // others nothing more.
                 if closed == (form == Form::Arc) {
-                    (0..natural).for_each(|_| play(false, false));
+                    (0..part.natural).for_each(|_| play(false, false));
                 }
             }
         }
