@@ -113,14 +113,22 @@ fn main() -> ExitCode {
         exit(0);
     }
     let args: Vec<String> = env::args().skip(1).collect();
-    if args.iter().any(|arg| arg == "--list") {
-        println!("corpus: test");
+    let is_asked = |what: &str| args.iter().any(|arg| arg == what);
+    if is_asked("--list") {
+        // A runner that asks for those that are ignored is told of none.
+        if !is_asked("--ignored") {
+            println!("corpus: test");
+        }
         return ExitCode::SUCCESS;
     }
     if let ["--soak", seconds] = args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return soak::soak(seconds.parse().expect("--soak SECONDS"));
     }
-    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let mut wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    if is_asked("--exact") {
+        // By a runner, which names the test and no case.
+        wanted.retain(|name| *name != "corpus");
+    }
     let is_wanted =
         |case: &Case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(*w));
     let chosen: Vec<usize> = (0..CASES.len())
