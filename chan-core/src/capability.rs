@@ -1,28 +1,107 @@
-//! What handles can do, and how many of each kind there are, in one word; and
-//! how many weak ones, in another.
+//! What handles can do, how many of each kind there are and which sides have not
+//! left, in one word; and how many weak ones, in another.
 //!
 //! Atomics: the word of a [`WeakCount`] is Relaxed on the way up, Release on
 //! the way down, and read by watchers, Acquire.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// What a handle can do, as an addend to the packed counts: three fields of
-/// 21 bits.
+/// What a handle can do, as an addend to the packed counts: two fields of 30
+/// bits. Whoever can send can close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capability(pub(crate) u64);
+pub(crate) struct Capability(u64);
 
-const FIELD: u32 = 21;
+const FIELD: u32 = 30;
 const MASK: u64 = (1 << FIELD) - 1;
+const COUNTS: u64 = (1 << (2 * FIELD)) - 1;
+/// The sides that have not left, above the counts.
+const SENDERS: u64 = 1 << (2 * FIELD);
+const RECEIVERS: u64 = SENDERS << 1;
+/// There has been a weak handle: it may make a handle of a side that has none.
+pub(crate) const WEAK: u64 = RECEIVERS << 1;
 /// Half of what a field holds: clones race to notice it long before it spills.
-pub(crate) const LIMIT: u64 = 1 << (FIELD - 1);
+const LIMIT: u64 = 1 << (FIELD - 1);
 
 impl Capability {
     pub(crate) const SEND: Capability = Capability(1);
     pub(crate) const RECV: Capability = Capability(1 << FIELD);
-    pub(crate) const CLOSE: Capability = Capability(1 << (2 * FIELD));
 
     pub(crate) const fn and(self, other: Capability) -> Capability {
         Capability(self.0 | other.0)
+    }
+
+    /// What it adds to the counts.
+    #[inline(always)]
+    pub(crate) const fn addend(self) -> u64 {
+        self.0
+    }
+
+    /// The sides it belongs to.
+    #[inline(always)]
+    pub(crate) const fn sides(self) -> u64 {
+        (self.0 & MASK) * SENDERS | (self.0 >> FIELD) * RECEIVERS
+    }
+
+    /// The fields it is counted in.
+    #[inline(always)]
+    const fn fields(self) -> u64 {
+        self.0 * MASK
+    }
+
+    /// One such handle, as it is shown.
+    pub(crate) fn shown(self) -> Handles {
+        Word(self.0).handles()
+    }
+}
+
+/// The word: counts, sides, and whether there has been a weak handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) u64);
+
+impl Word {
+    /// Of a channel with one handle.
+    pub(crate) const fn first(all: Capability) -> Word {
+        Word(all.addend() | all.sides())
+    }
+
+    /// Whether the handle is the only one, and nobody else can come or is on
+    /// the way out.
+    #[inline(always)]
+    pub(crate) const fn is_first(self, can: Capability) -> bool {
+        self.0 == Word::first(can).0
+    }
+
+    /// Whether the handle is the only one of its side, and will be.
+    #[inline(always)]
+    pub(crate) const fn is_last_of_side(self, can: Capability) -> bool {
+        self.0 & (can.fields() | WEAK) == can.0
+    }
+
+    /// Whether no handle is counted but this one.
+    pub(crate) const fn counts_only(self, can: Capability) -> bool {
+        self.0 & COUNTS == can.0
+    }
+
+    /// Whether no sides are left but these.
+    pub(crate) const fn has_only_sides(self, sides: u64) -> bool {
+        self.0 & (SENDERS | RECEIVERS) == sides
+    }
+
+    pub(crate) const fn handles(self) -> Handles {
+        let send = (self.0 & MASK) as usize;
+        let recv = (self.0 >> FIELD & MASK) as usize;
+        Handles {
+            send,
+            recv,
+            close: send,
+        }
+    }
+
+    /// Whether a field holds all it may.
+    #[inline(always)]
+    pub(crate) const fn is_at_limit(self) -> bool {
+        // Half of what a field holds is its highest bit.
+        self.0 & (LIMIT | LIMIT << FIELD) != 0
     }
 }
 
@@ -52,14 +131,6 @@ pub struct Handles {
 }
 
 impl Handles {
-    pub(crate) fn unpack(word: u64) -> Handles {
-        Handles {
-            send: (word & MASK) as usize,
-            recv: (word >> FIELD & MASK) as usize,
-            close: (word >> (2 * FIELD) & MASK) as usize,
-        }
-    }
-
     /// Nobody can put a value in or close: receivers wait in vain.
     ///
     /// # Examples
@@ -131,6 +202,8 @@ impl WeakCount {
 
 /// What went with a handle.
 pub(crate) struct Gone {
+    /// The sides of these two, as they are in the word.
+    pub(crate) sides: u64,
     /// Nobody is left who can send or close.
     pub(crate) senders: bool,
     /// Nobody is left who can receive.

@@ -17,7 +17,7 @@ impl<T> Hchan<T> {
     /// Closes; false if it was closed. Whoever waits is woken.
     pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
         let mut guard = self.header().lock();
-        let unheard = watch::watcher().is_some() && is_unheard_of(&guard);
+        let unheard = at.is_some() && watch::watcher().is_some() && is_unheard_of(&guard);
         if !guard.close(at) {
             return false;
         }

@@ -17,7 +17,7 @@ use std::ptr::{self, NonNull};
 use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::capability::{Capability, Gone, Handles};
 use crate::hchan::Hchan;
-use crate::header::Header;
+use crate::header::{Header, Standing};
 use crate::registry::HeaderRef;
 use crate::watch;
 
@@ -58,11 +58,9 @@ pub(crate) fn make<T>(birth: Birth) -> Handle<T, ALL> {
 
 pub(crate) const fn capability(can: u8) -> Capability {
     match can {
-        TX => Capability::SEND.and(Capability::CLOSE),
+        TX => Capability::SEND,
         RX => Capability::RECV,
-        _ => Capability::SEND
-            .and(Capability::CLOSE)
-            .and(Capability::RECV),
+        _ => Capability::SEND.and(Capability::RECV),
     }
 }
 
@@ -142,6 +140,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     pub(crate) fn downgrade(&self) -> WeakHandle<T, CAN> {
         // SAFETY: a handle keeps its channel alive, whose pointer this is.
         let memory = unsafe { HeaderRef::share(self.0.cast()) };
+        memory.header().expect_weak();
         memory.header().weak().add();
         WeakHandle {
             chan: self.0,
@@ -189,8 +188,50 @@ impl<T, const CAN: u8> Clone for Handle<T, CAN> {
 impl<T, const CAN: u8> Drop for Handle<T, CAN> {
     #[inline]
     fn drop(&mut self) {
+        let header = self.chan().header();
+        // A timer's end is told to its source: in the order that holds for all.
+        if header.birth().source.is_some() {
+            return self.count_out();
+        }
+        match header.standing(capability(CAN)) {
+            // SAFETY: the last handle, which is counted out.
+            Standing::Nobody => unsafe { Hchan::destroy(self.0) },
+            Standing::NoneOfItsSide if header.birth().manners == Manners::Rust => self.close_side(),
+            _ => self.count_out(),
+        }
+    }
+}
+
+impl<T, const CAN: u8> Handle<T, CAN> {
+    /// The last handle of one side goes, and others cannot come. It closes the
+    /// channel while it is counted in, so that it is counted out and its side
+    /// leaves in one step.
+    fn close_side(&mut self) {
         /// Leaves also when a waker or a value panics on the way out.
-        struct Leave<T>(NonNull<Hchan<T>>, usize);
+        struct Leave<T, const CAN: u8>(NonNull<Hchan<T>>);
+        impl<T, const CAN: u8> Drop for Leave<T, CAN> {
+            #[inline]
+            fn drop(&mut self) {
+                // SAFETY: the side has gone, and leaves once, here.
+                if unsafe { Header::leave_with(self.0.cast(), capability(CAN)) } {
+                    // SAFETY: the last side, which leaves once.
+                    unsafe { Hchan::destroy(self.0) };
+                }
+            }
+        }
+
+        let _leave = Leave::<T, CAN>(self.0);
+        if CAN == TX {
+            self.chan().close(None);
+        } else {
+            self.chan().close_and_discard();
+        }
+    }
+
+    /// A handle goes, whatever that means.
+    fn count_out(&mut self) {
+        /// As above.
+        struct Leave<T>(NonNull<Hchan<T>>, u64);
         impl<T> Drop for Leave<T> {
             fn drop(&mut self) {
                 // SAFETY: our sides have gone, and leave once, here.
@@ -204,9 +245,8 @@ impl<T, const CAN: u8> Drop for Handle<T, CAN> {
         // SAFETY: counted in when it was made. What is used after is used only
         // if a side went with it, which has not left.
         let gone = unsafe { Header::remove_handle(self.0.cast(), capability(CAN)) };
-        let sides = usize::from(gone.senders) + usize::from(gone.receivers);
-        if sides > 0 {
-            let _leave = Leave(self.0, sides);
+        if gone.sides > 0 {
+            let _leave = Leave(self.0, gone.sides);
             self.side_gone(&gone);
         }
     }

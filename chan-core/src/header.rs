@@ -8,8 +8,11 @@
 //! H1  `guarded` is touched through a [`Guard`] only, which holds the lock;
 //!     but for the list of the handed, for which the sending side's is enough.
 //! H2  The handles of a channel are counted by what they can do, in one
-//!     word; a side (senders and closers, or receivers) whose count has gone
-//!     never comes back: no operation turns one capability into another.
+//!     word; a side (senders, or receivers) whose count has gone never comes
+//!     back: no operation turns one capability into another. In the same word
+//!     is which sides have not left; the last one to leave destroys. The last
+//!     handle of a side, if there never was a weak one, closes before it is
+//!     counted out, and leaves with that.
 //! H3  Values are dropped and the channel leaves the list of live channels
 //!     when the last handle goes, before its drop returns. A watcher may
 //!     keep the header's memory longer, nothing else.
@@ -19,15 +22,21 @@
 //!   is AcqRel, so that the one who finds a side gone sees all that was done
 //!   through it. Model: `last_sender_drop_closes`. A weak handle that becomes
 //!   a strong one adds by compare-and-swap, Relaxed: the word alone decides.
-//!   Model: `weak_handle_meets_last_drop`.
-//! - `present`, the sides that have not left: as the count of an `Arc`: Release on the way down, Acquire by
-//!   the last, who destroys. Model: `last_two_handles_race`.
-//! - `memory`: the same, for the memory. Model: `watcher_meets_last_handle`.
+//!   Model: `weak_handle_meets_last_drop`. That there was a weak one is set
+//!   Relaxed, before the handle it is made of is counted out (Release), and so
+//!   seen by the last of a side (Acquire). Model:
+//!   `weak_handle_of_another_meets_last_drop`. Sides leave as the count of an `Arc`
+//!   goes down: Release, and Acquire by the last, who destroys; so does the
+//!   load of a handle that finds itself the last. Model:
+//!   `last_two_handles_race`.
+//! - `memory`: as the count of an `Arc`: Release on the way down, Acquire by
+//!   the last, who frees. Model: `watcher_meets_last_handle`.
 //! - `readiness`: see there. A guard that goes brings it up to date.
 
 mod counts;
 mod guarded;
 
+pub(crate) use counts::Standing;
 pub(crate) use guarded::{Guarded, Notes};
 
 use std::mem::ManuallyDrop;
@@ -35,7 +44,7 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use crate::birth::Birth;
-use crate::capability::{Capability, WeakCount};
+use crate::capability::{Capability, WeakCount, Word};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
@@ -57,7 +66,6 @@ pub(crate) struct Header {
     readiness: Readiness,
     guarded: UnsafeCell<Guarded>,
     handles: AtomicU64,
-    present: AtomicUsize,
     memory: AtomicUsize,
     birth: Birth,
     element: fn() -> &'static str,
@@ -96,19 +104,16 @@ impl Header {
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
         unsafe {
-            (&raw mut (*header).sides).write(Sides::new(birth.capacity));
+            (&raw mut (*header).sides).write(Sides::new(birth.capacity, buffered));
             (&raw mut (*header).readiness).write(Readiness::new(base));
             (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
-            (&raw mut (*header).handles).write(AtomicU64::new(all.0));
-            (&raw mut (*header).present).write(AtomicUsize::new(2));
+            (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
             (&raw mut (*header).memory).write(AtomicUsize::new(1));
             (&raw mut (*header).birth).write(birth);
             (&raw mut (*header).element).write(element);
             (&raw mut (*header).links).write(crate::registry::Links::new());
             (&raw mut (*header).weak).write(WeakCount::new());
             (&raw mut (*header).free).write(free);
-            // Nobody knows the channel yet, so there is nothing to lock.
-            drop((*header).guard());
         }
     }
 
@@ -306,23 +311,22 @@ impl<'a> Guard<'a> {
             .base
             .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
             .and(Flags::SENDERS.when(!self.sendq.is_empty()));
-        let rare = usize::from(self.closed) | self.permits | self.returned;
+        let flags = if self.closed {
+            flags.without(Flags::SENDERS).and(Flags::CLOSED)
+        } else {
+            flags
+        };
+        let rare = self.permits | self.returned;
         let flags = if rare == 0 { flags } else { self.rare(flags) };
         if flags != self.told {
             self.tell(flags);
         }
     }
 
-    /// The flags of a channel that is closed, or has permits out or values that
-    /// came back.
+    /// The flags of a channel that has permits out or values that came back.
     #[cold]
     fn rare(&self, flags: Flags) -> Flags {
         let promised = self.permits > 0 && !self.header.is_unbounded();
-        let flags = if self.closed {
-            flags.without(Flags::SENDERS).and(Flags::CLOSED)
-        } else {
-            flags
-        };
         flags
             .and(Flags::RETURNED.when(self.returned > 0))
             .and(Flags::PERMITS.when(promised))

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::capability::{Capability, Handles};
+use crate::capability::Handles;
 use crate::chan::{Chan, RecvChan, SendChan};
 use crate::handle::{ALL, Handle, RX, TX, capability};
 use crate::receiver::Receiver;
@@ -61,10 +61,9 @@ mod sealed {
 }
 
 fn holding<T, const CAN: u8>(handle: &Handle<T, CAN>) -> Holding {
-    let Capability(word) = capability(CAN);
     Holding {
         channel: handle.chan().header().id(),
-        can: Handles::unpack(word),
+        can: capability(CAN).shown(),
     }
 }
 
@@ -98,8 +97,7 @@ macro_rules! timer {
             impl Holder for $timer {
                 fn holding(&self) -> Option<Holding> {
                     let rx = self.channel().holding()?;
-                    let Capability(word) = capability(ALL);
-                    let can = Handles::unpack(word);
+                    let can = capability(ALL).shown();
                     Some(Holding { can, ..rx })
                 }
             }

@@ -148,6 +148,7 @@ const AT_A_TIME: usize = 256;
 /// The header is alive and entered once; the pointer was made from the
 /// pointer of the whole channel; [`unlink`] comes before the memory goes.
 #[cfg(not(loom))]
+#[inline]
 pub(crate) unsafe fn link(header: NonNull<Header>) {
     let thread = number_of_this_thread();
     let number = thread % LISTS;
@@ -174,6 +175,7 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
 ///
 /// The header was entered with [`link`] and not taken out since.
 #[cfg(not(loom))]
+#[inline]
 pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     // SAFETY: linked, hence alive.
     let links = unsafe { &header.as_ref().links };

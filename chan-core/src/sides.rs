@@ -82,11 +82,11 @@ pub(crate) struct Own {
 unsafe impl Send for Own {}
 
 impl Side {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, plain: bool) -> Self {
         Side {
             lock: RawLock::new(),
             own: UnsafeCell::new(Own {
-                plain: false,
+                plain,
                 at: 0,
                 seen: 0,
                 base: ptr::null_mut(),
@@ -119,10 +119,11 @@ impl Side {
 }
 
 impl Sides {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Of a buffer that is empty; whether it is plain.
+    pub(crate) fn new(capacity: usize, plain: bool) -> Self {
         Sides {
-            tail: Side::new(capacity),
-            head: Side::new(capacity),
+            tail: Side::new(capacity, plain),
+            head: Side::new(capacity, plain),
         }
     }
 

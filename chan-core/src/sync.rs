@@ -96,6 +96,12 @@ pub(crate) mod atomic {
                 pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
                     self.this().fetch_sub(value, order)
                 }
+
+                #[allow(dead_code, reason = "not every kind uses it")]
+                #[track_caller]
+                pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                    self.this().fetch_or(value, order)
+                }
             }
         };
     }

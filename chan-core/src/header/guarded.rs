@@ -58,11 +58,10 @@ impl Guarded {
         Guarded {
             recvq: WaitQueue::new(Place::Recvq),
             sendq: WaitQueue::new(Place::Sendq),
-            // Not so: the first guard to go tells what is.
-            told: Flags::CLOSED,
+            told: base,
             base,
             closed: false,
-            plain: false,
+            plain: buffered,
             buffered,
             permits: 0,
             returned: 0,
@@ -196,17 +195,27 @@ impl Guarded {
     }
 
     /// Whether somebody a close has settled is still to be woken.
+    #[inline]
     pub(crate) fn owes_wakes(&self) -> bool {
         !self.recvq.is_empty() || !self.sendq.is_empty() || !self.closeq.is_empty()
     }
 
     /// Closes: from here on every waiter has its answer. False if closed.
+    #[inline]
     pub(crate) fn close(&mut self, at: Option<&'static Location<'static>>) -> bool {
         if self.closed {
             return false;
         }
         self.closed = true;
         self.closed_at = at;
+        if self.owes_wakes() {
+            self.settle();
+        }
+        true
+    }
+
+    /// Tells whoever waits that the channel is closed.
+    fn settle(&mut self) {
         let queues = [&self.recvq, &self.sendq, &self.closeq];
         for waiter in queues.into_iter().flat_map(WaitQueue::iter) {
             let party = waiter.party();
@@ -218,7 +227,6 @@ impl Guarded {
                 }
             }
         }
-        true
     }
 
     /// After [`Guarded::close`]: takes waiters out, until `wakes` is full.

@@ -30,6 +30,26 @@ fn weak_handle_meets_last_drop() {
     });
 }
 
+/// A weak handle is made of a sender that goes, and comes back to life while the
+/// last sender goes: who finds itself the last knows that others may come.
+#[test]
+fn weak_handle_of_another_meets_last_drop() {
+    model(|| {
+        let (tx, rx) = bounded(1);
+        let other = tx.clone();
+        let other = thread::spawn(move || {
+            let weak = other.downgrade();
+            drop(other);
+            if let Some(tx) = weak.upgrade() {
+                assert!(tx.try_send(traced(7)).is_ok(), "open while a sender lives");
+            }
+        });
+        drop(tx);
+        other.join().unwrap();
+        assert!(rx.is_closed());
+    });
+}
+
 /// A permit is given back while a sender comes to wait for room: it is let
 /// in, by whoever is second.
 #[test]
