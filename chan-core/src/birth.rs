@@ -28,18 +28,34 @@ pub enum Manners {
 /// The capacity that stands for none. No buffer of so many slots can be had.
 pub(crate) const UNBOUNDED: usize = usize::MAX;
 
-/// What a channel is made with.
+/// What a channel is made with, besides its capacity.
 pub(crate) struct Birth {
     pub(crate) site: &'static Location<'static>,
-    pub(crate) name: Option<Cow<'static, str>>,
+    /// What few channels have, in memory of its own.
+    pub(crate) rare: Option<Box<Rare>>,
+    /// The scope it was made in, as a watcher numbers them.
+    pub(crate) scope: u32,
     pub(crate) manners: Manners,
     /// It is the end of a context: a signal by nature.
     pub(crate) is_context: bool,
-    /// The scope it was made in, as a watcher numbers them.
-    pub(crate) scope: u32,
-    pub(crate) capacity: usize,
+}
+
+/// What few channels are made with.
+pub(crate) struct Rare {
+    pub(crate) name: Option<Cow<'static, str>>,
     /// What sends by itself, if anything does.
     pub(crate) source: Option<Arc<dyn Source>>,
+}
+
+impl Birth {
+    pub(crate) fn name(&self) -> Option<&Cow<'static, str>> {
+        self.rare.as_ref()?.name.as_ref()
+    }
+
+    #[inline(always)]
+    pub(crate) fn source(&self) -> Option<&Arc<dyn Source>> {
+        self.rare.as_ref()?.source.as_ref()
+    }
 }
 
 /// What feeds a channel by itself: time. Its channel has one slot, and seems

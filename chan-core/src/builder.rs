@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::Location;
 
-use crate::birth::{Birth, Manners, UNBOUNDED};
+use crate::birth::{Birth, Manners, Rare, UNBOUNDED};
 use crate::chan::Chan;
 use crate::handle;
 use crate::receiver::Receiver;
@@ -109,8 +109,9 @@ impl Builder {
     /// ```
     #[track_caller]
     pub fn channel<T>(self) -> (Sender<T>, Receiver<T>) {
+        let capacity = self.capacity;
         let birth = self.birth(Manners::Rust, Location::caller());
-        let (tx, rx) = handle::make(birth).split();
+        let (tx, rx) = handle::make(birth, capacity).split();
         (Sender::from_handle(tx), Receiver::from_handle(rx))
     }
 
@@ -129,27 +130,33 @@ impl Builder {
     /// ```
     #[track_caller]
     pub fn chan<T>(self) -> Chan<T> {
+        let capacity = self.capacity;
         let birth = self.birth(Manners::Go, Location::caller());
-        Chan::from_handle(handle::make(birth))
+        Chan::from_handle(handle::make(birth, capacity))
     }
 
     /// The channel of a context, which says where the context was born.
     pub(crate) fn context_chan<T>(self, site: &'static Location<'static>) -> Chan<T> {
+        let capacity = self.capacity;
         let mut birth = self.birth(Manners::Go, site);
         birth.is_context = true;
-        Chan::from_handle(handle::make(birth))
+        Chan::from_handle(handle::make(birth, capacity))
     }
 
-    #[inline]
+    #[inline(always)]
     fn birth(self, manners: Manners, site: &'static Location<'static>) -> Birth {
+        let rare = self.name.map(|name| {
+            Box::new(Rare {
+                name: Some(name),
+                source: None,
+            })
+        });
         Birth {
             site,
-            name: self.name,
+            rare,
+            scope: watch::current_scope().0,
             manners,
             is_context: false,
-            scope: watch::current_scope().0,
-            capacity: self.capacity,
-            source: None,
         }
     }
 }

@@ -39,7 +39,7 @@ impl Capability {
     /// The sides it belongs to.
     #[inline(always)]
     pub(crate) const fn sides(self) -> u64 {
-        (self.0 & MASK) * SENDERS | (self.0 >> FIELD) * RECEIVERS
+        ((self.0 & MASK) * SENDERS) | ((self.0 >> FIELD) * RECEIVERS)
     }
 
     /// The fields it is counted in.
@@ -89,7 +89,7 @@ impl Word {
 
     pub(crate) const fn handles(self) -> Handles {
         let send = (self.0 & MASK) as usize;
-        let recv = (self.0 >> FIELD & MASK) as usize;
+        let recv = ((self.0 >> FIELD) & MASK) as usize;
         Handles {
             send,
             recv,
@@ -101,7 +101,7 @@ impl Word {
     #[inline(always)]
     pub(crate) const fn is_at_limit(self) -> bool {
         // Half of what a field holds is its highest bit.
-        self.0 & (LIMIT | LIMIT << FIELD) != 0
+        self.0 & (LIMIT | (LIMIT << FIELD)) != 0
     }
 }
 

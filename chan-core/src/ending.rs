@@ -188,6 +188,6 @@ fn is_unheard_of(guard: &Guard<'_>) -> bool {
         && waits.iter().all(|queue| queue.is_empty())
         && handles.send <= 1
         && handles.recv <= 1
-        && header.links.is_of_this_thread()
+        && header.maker.is_this_thread()
         && !header.birth().is_context
 }

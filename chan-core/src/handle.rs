@@ -48,9 +48,10 @@ impl<T, const CAN: u8> RefUnwindSafe for Handle<T, CAN> {}
 ///
 /// `makechan: size out of range`, at `birth.site`'s caller, if the buffer
 /// cannot be had.
+#[inline(always)]
 #[track_caller]
-pub(crate) fn make<T>(birth: Birth) -> Handle<T, ALL> {
-    match Hchan::new(birth, capability(ALL)) {
+pub(crate) fn make<T>(birth: Birth, capacity: usize) -> Handle<T, ALL> {
+    match Hchan::new(birth, capacity, capability(ALL)) {
         Some(chan) => Handle(chan),
         None => panic!("makechan: size out of range"),
     }
@@ -96,7 +97,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     #[cold]
     fn side_gone(&self, gone: &Gone) {
         let chan = self.chan();
-        if let Some(source) = &chan.header().birth().source {
+        if let Some(source) = chan.header().birth().source() {
             // A timer's end is no news to a watcher.
             if gone.receivers {
                 source.abandoned();
@@ -190,7 +191,7 @@ impl<T, const CAN: u8> Drop for Handle<T, CAN> {
     fn drop(&mut self) {
         let header = self.chan().header();
         // A timer's end is told to its source: in the order that holds for all.
-        if header.birth().source.is_some() {
+        if header.birth().source().is_some() {
             return self.count_out();
         }
         match header.standing(capability(CAN)) {
@@ -257,7 +258,7 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
         let header = self.chan().header();
         let handles = header.handles();
         let mut out = f.debug_struct("Channel");
-        if let Some(name) = &header.birth().name {
+        if let Some(name) = header.birth().name() {
             out.field("name", name);
         }
         match header.shown(header.capacity()) {

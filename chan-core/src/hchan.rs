@@ -44,7 +44,7 @@ use std::ptr::{self, NonNull};
 use crate::birth::{Birth, UNBOUNDED};
 use crate::blocks::{self, Spare};
 use crate::capability::Capability;
-use crate::header::{Guard, Guarded, Header};
+use crate::header::{Guard, Guarded, Header, Kind};
 use crate::parker::Wake;
 use crate::registry;
 use crate::results::{Discarded, Forced, Received, Reserved, Sent};
@@ -77,17 +77,23 @@ unsafe impl<T: Send> Send for Hchan<T> {}
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 impl<T> Hchan<T> {
+    const KIND: &'static Kind = &Kind {
+        element: std::any::type_name::<T>,
+        free: free::<T>,
+    };
+
     /// A channel with one handle that has `all` capabilities, or nothing if
-    /// its slots cannot be had.
-    pub(crate) fn new(birth: Birth, all: Capability) -> Option<NonNull<Self>> {
-        let capacity = birth.capacity;
+    /// its slots cannot be had. (Inline, so that what it is made with need not
+    /// pass through memory: written by words and read by pairs, it would be
+    /// waited for.)
+    #[inline(always)]
+    pub(crate) fn new(birth: Birth, capacity: usize, all: Capability) -> Option<NonNull<Self>> {
         let (chan, skipped) = Self::allocate(capacity)?;
         // SAFETY: just allocated for it and its slots, and nobody knows it yet.
         // These are all the fields.
         unsafe {
             let this = chan.as_ptr();
-            let name = std::any::type_name::<T>;
-            Header::write(chan.cast(), birth, all, name, free::<T>);
+            Header::write(chan.cast(), birth, capacity, all, Self::KIND);
             let returned = UnsafeCell::new(ManuallyDrop::new(Returned::new()));
             (&raw mut (*this).returned).write(returned);
             (&raw mut (*this).spare).write(Spare::none());
@@ -346,7 +352,7 @@ impl<T> Op<'_, '_, T> {
     #[cold]
     fn pop_returned(&mut self) -> Option<Box<Comeback<T>>> {
         let node = self.returned().pop();
-        self.guard.returned = self.returned().len();
+        self.guard.returned -= u32::from(node.is_some());
         self.check();
         node
     }
@@ -512,7 +518,7 @@ impl<T> Op<'_, '_, T> {
             ),
             None => {
                 self.returned().insert(node, ticket, value);
-                self.guard.returned = self.returned().len();
+                self.guard.returned += 1;
                 self.check();
                 (Wake::None, None)
             }
@@ -542,7 +548,7 @@ impl<T> Op<'_, '_, T> {
         let with_values = self.guard.sendq.iter().filter(alive).filter(has_value);
         let with_values = with_values.count();
         let capacity = self.chan.header.capacity();
-        let (buffered, returned) = (self.chan.header.sides.len(), self.returned().len());
+        let (buffered, returned) = (self.chan.header.sides.len(), self.guard.returned as usize);
         let guarded = &*self.guard;
         if !guarded.closed {
             assert!(buffered + returned == 0 || receivers == 0, "I1");
@@ -557,10 +563,6 @@ impl<T> Op<'_, '_, T> {
         // What was sent and not received is in the buffer or came back.
         let sides = &self.chan.header.sides;
         let in_slots = sides.tail.index() - sides.head.index();
-        assert_eq!(
-            (in_slots, guarded.returned),
-            (buffered as u64, returned),
-            "I5"
-        );
+        assert_eq!(in_slots, buffered as u64, "I5");
     }
 }

@@ -48,15 +48,15 @@ use crate::capability::{Capability, WeakCount, Word};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::{AtomicU64, AtomicUsize};
+use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::waitq::{Direction, Waiter};
 use crate::watch::ChannelId;
 
-/// The word before it belongs to the first line.
+/// What waits and hand-overs touch fills a line, behind those of the sides.
 const _: () = assert!(
     cfg!(loom)
         || size_of::<usize>() < 8
-        || size_of::<Readiness>() + std::mem::offset_of!(Guarded, permits) == LINE
+        || size_of::<Readiness>() + std::mem::offset_of!(Guarded, closeq) == LINE
 );
 
 /// See the head of this file.
@@ -66,14 +66,20 @@ pub(crate) struct Header {
     readiness: Readiness,
     guarded: UnsafeCell<Guarded>,
     handles: AtomicU64,
-    memory: AtomicUsize,
+    memory: AtomicU32,
+    pub(crate) maker: crate::registry::Maker,
     birth: Birth,
-    element: fn() -> &'static str,
+    kind: &'static Kind,
     /// Where the list of live channels keeps its links; guarded by its lock.
     pub(crate) links: crate::registry::Links,
     weak: WeakCount,
+}
+
+/// What is the same for all channels of an element.
+pub(crate) struct Kind {
+    pub(crate) element: fn() -> &'static str,
     /// Frees the memory of the whole channel.
-    free: unsafe fn(NonNull<Header>),
+    pub(crate) free: unsafe fn(NonNull<Header>),
 }
 
 // SAFETY: `guarded` is reached under the lock (H1), `links` under the list's,
@@ -94,26 +100,27 @@ impl Header {
     pub(crate) unsafe fn write(
         place: NonNull<Header>,
         birth: Birth,
+        capacity: usize,
         all: Capability,
-        element: fn() -> &'static str,
-        free: unsafe fn(NonNull<Header>),
+        kind: &'static Kind,
     ) {
-        let base = Flags::TIMED.when(birth.source.is_some());
-        let buffered = birth.capacity > 0 && birth.source.is_none();
+        let timed = birth.source().is_some();
+        let base = Flags::TIMED.when(timed);
+        let buffered = capacity > 0 && !timed;
         let guarded = Guarded::new(base, buffered);
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
         unsafe {
-            (&raw mut (*header).sides).write(Sides::new(birth.capacity, buffered));
+            (&raw mut (*header).sides).write(Sides::new(capacity, buffered));
             (&raw mut (*header).readiness).write(Readiness::new(base));
             (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
             (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
-            (&raw mut (*header).memory).write(AtomicUsize::new(1));
+            (&raw mut (*header).memory).write(AtomicU32::new(1));
+            (&raw mut (*header).maker).write(crate::registry::Maker::new());
             (&raw mut (*header).birth).write(birth);
-            (&raw mut (*header).element).write(element);
+            (&raw mut (*header).kind).write(kind);
             (&raw mut (*header).links).write(crate::registry::Links::new());
             (&raw mut (*header).weak).write(WeakCount::new());
-            (&raw mut (*header).free).write(free);
         }
     }
 
@@ -215,7 +222,7 @@ impl Header {
 
     /// A count as users are to see it.
     pub(crate) fn shown(&self, count: usize) -> usize {
-        if self.birth.source.is_some() {
+        if self.birth.source().is_some() {
             0
         } else {
             count
@@ -226,12 +233,12 @@ impl Header {
     /// found nothing. Called with no lock held. False if no time feeds this.
     #[inline]
     pub(crate) fn refresh(&self) -> bool {
-        let source = self.birth.source.as_ref();
+        let source = self.birth.source();
         source.inspect(|source| source.refresh()).is_some()
     }
 
     pub(crate) fn element(&self) -> &'static str {
-        (self.element)()
+        (self.kind.element)()
     }
 
     /// Values in it. A hint without the lock.
@@ -311,22 +318,23 @@ impl<'a> Guard<'a> {
             .base
             .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
             .and(Flags::SENDERS.when(!self.sendq.is_empty()));
-        let flags = if self.closed {
-            flags.without(Flags::SENDERS).and(Flags::CLOSED)
-        } else {
-            flags
-        };
-        let rare = self.permits | self.returned;
+        let rare = usize::from(self.closed) | self.permits | self.returned as usize;
         let flags = if rare == 0 { flags } else { self.rare(flags) };
         if flags != self.told {
             self.tell(flags);
         }
     }
 
-    /// The flags of a channel that has permits out or values that came back.
+    /// The flags of a channel that is closed, or has permits out or values that
+    /// came back. (Out of line, so that the end of a guard is inline.)
     #[cold]
     fn rare(&self, flags: Flags) -> Flags {
         let promised = self.permits > 0 && !self.header.is_unbounded();
+        let flags = if self.closed {
+            flags.without(Flags::SENDERS).and(Flags::CLOSED)
+        } else {
+            flags
+        };
         flags
             .and(Flags::RETURNED.when(self.returned > 0))
             .and(Flags::PERMITS.when(promised))
@@ -338,7 +346,8 @@ impl<'a> Guard<'a> {
         let header = self.header;
         self.told = flags;
         header.readiness.set(flags);
-        let plain = self.buffered && flags == self.base;
+        // Nothing is of a timer's channel, nor of one without a buffer.
+        let plain = flags == Flags::default() && header.capacity() > 0;
         if self.plain != plain {
             self.plain = plain;
             for side in [&header.sides.tail, &header.sides.head] {
@@ -358,7 +367,7 @@ impl<'a> Guard<'a> {
     /// Values in the channel.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.header.sides.len() + self.returned
+        self.header.sides.len() + self.returned as usize
     }
 
     /// Values sent so far.
@@ -376,7 +385,7 @@ impl<'a> Guard<'a> {
     /// timer was set anew, or the next tick is there already.
     pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
         let header = self.header();
-        ticket < self.outdated || header.birth.source.is_some() && self.len() > 0
+        ticket < self.outdated || header.birth.source().is_some() && self.len() > 0
     }
 }
 

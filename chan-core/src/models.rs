@@ -157,14 +157,12 @@ fn pair(capacity: usize) -> [Chan<Traced>; 2] {
     pair
 }
 
-fn birth(capacity: usize) -> Birth {
+fn birth() -> Birth {
     Birth {
         site: std::panic::Location::caller(),
-        name: None,
+        rare: None,
+        scope: 0,
         manners: Manners::Go,
         is_context: false,
-        scope: 0,
-        capacity,
-        source: None,
     }
 }

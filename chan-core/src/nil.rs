@@ -15,9 +15,14 @@ use std::time::Instant;
 
 use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
-use crate::header::Header;
+use crate::header::{Header, Kind};
 use crate::parker::Party;
 use crate::waitq::{Direction, Waiter};
+
+const KIND: Kind = Kind {
+    element: || "nil",
+    free: never_freed,
+};
 
 /// The header of nil.
 pub(crate) fn header() -> &'static Header {
@@ -25,19 +30,17 @@ pub(crate) fn header() -> &'static Header {
     NIL.get_or_init(|| {
         let birth = Birth {
             site: Location::caller(),
-            name: None,
+            rare: None,
+            scope: 0,
             manners: Manners::Go,
             is_context: false,
-            scope: 0,
-            capacity: 0,
-            source: None,
         };
         let mut header = Box::<Header>::new_uninit();
         let place = NonNull::from(&mut *header).cast();
         let all = Capability::SEND.and(Capability::RECV);
         // SAFETY: it is written here, whole.
         unsafe {
-            Header::write(place, birth, all, || "nil", never_freed);
+            Header::write(place, birth, 0, all, &KIND);
             header.assume_init()
         }
     })

@@ -567,7 +567,7 @@ impl Channel {
     /// assert_eq!(seen.name(), Some("a name"));
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.0.header().birth().name.as_deref()
+        self.0.header().birth().name().map(|name| &**name)
     }
 
     /// The line that made it.
@@ -624,14 +624,14 @@ impl Channel {
         let birth = header.birth();
         ChannelSnapshot {
             id: header.id(),
-            name: birth.name.clone(),
+            name: birth.name().cloned(),
             element: header.element(),
             birth: birth.site,
             scope: ScopeId(birth.scope),
             is_context: birth.is_context,
-            is_timer: birth.source.is_some(),
+            is_timer: birth.source().is_some(),
             manners: birth.manners,
-            capacity: (!header.is_unbounded()).then_some(birth.capacity),
+            capacity: (!header.is_unbounded()).then_some(header.capacity()),
             len: state.len,
             permits: state.permits,
             closed: state.closed,

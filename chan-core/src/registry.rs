@@ -29,8 +29,6 @@ const LISTS: usize = 16;
 pub(crate) struct Links {
     /// A number no other channel of the process has or had; 0 for nil.
     serial: Cell<u64>,
-    /// The thread that made it: its number says which list it is in.
-    thread: Cell<usize>,
     next: Cell<Option<NonNull<Header>>>,
     prev: Cell<Option<NonNull<Header>>>,
 }
@@ -39,7 +37,6 @@ impl Links {
     pub(crate) const fn new() -> Self {
         Links {
             serial: Cell::new(0),
-            thread: Cell::new(0),
             next: Cell::new(None),
             prev: Cell::new(None),
         }
@@ -48,16 +45,32 @@ impl Links {
     pub(crate) fn serial(&self) -> u64 {
         self.serial.get()
     }
+}
+
+/// The thread that made a channel: its number says which list it is in.
+/// Guarded as the links are.
+#[cfg_attr(loom, allow(dead_code, reason = "models have no list"))]
+pub(crate) struct Maker(Cell<u32>);
+
+impl Maker {
+    pub(crate) const fn new() -> Self {
+        Maker(Cell::new(0))
+    }
 
     /// Whether this thread has made the channel.
     #[cfg(not(loom))]
-    pub(crate) fn is_of_this_thread(&self) -> bool {
-        self.thread.get() == number_of_this_thread()
+    pub(crate) fn is_this_thread(&self) -> bool {
+        self.0.get() == number_of_this_thread()
     }
 
     #[cfg(loom)]
-    pub(crate) fn is_of_this_thread(&self) -> bool {
+    pub(crate) fn is_this_thread(&self) -> bool {
         false
+    }
+
+    #[cfg(not(loom))]
+    fn list(&self) -> &'static List {
+        &ALIVE[self.0.get() as usize % LISTS]
     }
 }
 
@@ -151,11 +164,12 @@ const AT_A_TIME: usize = 256;
 #[inline]
 pub(crate) unsafe fn link(header: NonNull<Header>) {
     let thread = number_of_this_thread();
-    let number = thread % LISTS;
+    let number = thread as usize % LISTS;
     let list = &ALIVE[number];
     // SAFETY: alive.
     let links = unsafe { &header.as_ref().links };
-    links.thread.set(thread);
+    // SAFETY: alive.
+    unsafe { header.as_ref() }.maker.0.set(thread);
     list.lock.lock();
     let entered = list.entered.get();
     list.entered.set(entered + 1);
@@ -178,8 +192,8 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
 #[inline]
 pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     // SAFETY: linked, hence alive.
-    let links = unsafe { &header.as_ref().links };
-    let list = &ALIVE[links.thread.get() % LISTS];
+    let (links, maker) = unsafe { (&header.as_ref().links, &header.as_ref().maker) };
+    let list = maker.list();
     list.lock.lock();
     let (next, prev) = (links.next.get(), links.prev.get());
     if list.cursor.get() == Some(header) {
@@ -269,16 +283,16 @@ pub(crate) fn find(serial: u64) -> Option<HeaderRef> {
 
 /// A number of its own for each thread.
 #[cfg(not(loom))]
-fn number_of_this_thread() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+fn number_of_this_thread() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {
         // No destructor: it can be used while a thread ends.
-        static MINE: Cell<usize> = const { Cell::new(usize::MAX) };
+        static MINE: Cell<u32> = const { Cell::new(u32::MAX) };
     }
     let mine = MINE.get();
-    if mine != usize::MAX {
+    if mine != u32::MAX {
         return mine;
     }
     let mine = NEXT.fetch_add(1, Ordering::Relaxed);

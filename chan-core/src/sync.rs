@@ -86,6 +86,7 @@ pub(crate) mod atomic {
             $(atomic!($more $name, $value);)?
         };
         (counts $name:ident, $value:ty) => {
+            #[allow(dead_code, reason = "not every kind uses all of it")]
             impl $name {
                 #[track_caller]
                 pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
@@ -97,7 +98,6 @@ pub(crate) mod atomic {
                     self.this().fetch_sub(value, order)
                 }
 
-                #[allow(dead_code, reason = "not every kind uses it")]
                 #[track_caller]
                 pub(crate) fn fetch_or(&self, value: $value, order: Ordering) -> $value {
                     self.this().fetch_or(value, order)
@@ -106,7 +106,7 @@ pub(crate) mod atomic {
         };
     }
 
-    atomic!(AtomicU32, u32);
+    atomic!(AtomicU32, u32, counts);
     atomic!(AtomicU64, u64, counts);
     atomic!(AtomicUsize, usize, counts);
     atomic!(AtomicPtr<T>, *mut T);

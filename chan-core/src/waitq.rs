@@ -92,6 +92,9 @@ struct Links {
     place: Place,
     /// Owed by a close that settled this waiter, until it is taken.
     wake_owed: bool,
+    /// Of the last in its queue: how many are in it. (Each is some hundred bytes
+    /// of somebody's memory.)
+    len: u32,
     /// The waiter's number on this channel: of its arrival, later of its
     /// hand-off, or of the first one if the value was handed over before.
     ticket: u64,
@@ -126,6 +129,7 @@ impl Waiter {
             prev: None,
             place: Place::Nowhere,
             wake_owed: false,
+            len: 0,
             ticket: 0,
         };
         Waiter {
@@ -246,84 +250,91 @@ impl Drop for Waiter {
     }
 }
 
-/// A FIFO of waiters, guarded by the lock of the channel it belongs to.
+/// A FIFO of waiters, guarded by the lock of the channel it belongs to: one
+/// word, since all else is with the waiters. The last one's `next` is the first,
+/// and its `len` that of the queue; the first has no `prev`.
 pub(crate) struct WaitQueue {
-    head: Option<NonNull<Waiter>>,
     tail: Option<NonNull<Waiter>>,
-    /// (Each is some hundred bytes of somebody's memory.)
-    len: u32,
-    place: Place,
 }
 
 impl WaitQueue {
-    pub(crate) const fn new(place: Place) -> Self {
-        WaitQueue {
-            head: None,
-            tail: None,
-            len: 0,
-            place,
-        }
+    pub(crate) const fn new() -> Self {
+        WaitQueue { tail: None }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.is_none()
+        self.tail.is_none()
+    }
+
+    /// # Safety
+    ///
+    /// The waiter is in this queue, or is about to be.
+    #[inline(always)]
+    unsafe fn with<R>(&self, waiter: NonNull<Waiter>, change: impl FnOnce(&mut Links) -> R) -> R {
+        // SAFETY: linked, hence alive (Q2), and so are its neighbours; the
+        // links are ours, since the queue is had under the lock (Q1).
+        unsafe { waiter.as_ref().links.with_mut(change) }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        let Some(tail) = self.tail else { return 0 };
+        // SAFETY: it is in this queue.
+        unsafe { self.with(tail, |links| links.len as usize) }
     }
 
-    /// Appends a waiter.
+    fn head(&self) -> Option<NonNull<Waiter>> {
+        // SAFETY: it is in this queue.
+        unsafe { self.with(self.tail?, |links| links.next) }
+    }
+
+    /// The one behind a waiter.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in this queue.
+    #[inline(always)]
+    unsafe fn after(&self, waiter: NonNull<Waiter>) -> Option<NonNull<Waiter>> {
+        if self.tail == Some(waiter) {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.with(waiter, |links| links.next) }
+    }
+
+    /// Appends a waiter to the queue that stands for `place`.
     ///
     /// # Safety
     ///
     /// The waiter is in no queue, and Q2 will hold until it is removed.
     #[inline]
-    pub(crate) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>) {
-        let (place, tail) = (self.place, self.tail);
-        // SAFETY: Q1, since `&mut self` is had under the lock.
+    pub(crate) unsafe fn push_back(&mut self, waiter: NonNull<Waiter>, place: Place) {
+        let tail = self.tail;
+        // SAFETY: `tail` is in this queue, and the waiter will be.
         unsafe {
-            waiter.as_ref().links.with_mut(|links| {
+            let (next, len) = match tail {
+                Some(tail) => self.with(tail, |links| {
+                    (links.next.replace(waiter).unwrap_or(waiter), links.len)
+                }),
+                None => (waiter, 0),
+            };
+            self.with(waiter, |links| {
                 debug_assert_eq!(links.place, Place::Nowhere, "Q3");
                 links.place = place;
                 links.prev = tail;
-                links.next = None;
+                links.next = Some(next);
+                links.len = len + 1;
             });
         }
-        match tail {
-            // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
-            Some(tail) => unsafe {
-                tail.as_ref()
-                    .links
-                    .with_mut(|links| links.next = Some(waiter))
-            },
-            None => self.head = Some(waiter),
-        }
         self.tail = Some(waiter);
-        self.len += 1;
     }
 
     /// Takes the oldest waiter out.
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<NonNull<Waiter>> {
-        let waiter = self.head?;
-        // SAFETY: the head is in this queue, whose lock is held (Q1, Q2).
-        let next = unsafe {
-            cursor::leave(waiter);
-            waiter.as_ref().links.with_mut(|links| {
-                debug_assert_eq!(links.place, self.place, "Q3");
-                links.place = Place::Nowhere;
-                links.next.take()
-            })
-        };
-        self.head = next;
-        match next {
-            // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
-            Some(next) => unsafe { next.as_ref().links.with_mut(|links| links.prev = None) },
-            None => self.tail = None,
-        }
-        self.len -= 1;
+        let waiter = self.head()?;
+        // SAFETY: the head is in this queue.
+        unsafe { self.remove(waiter) };
         Some(waiter)
     }
 
@@ -334,35 +345,42 @@ impl WaitQueue {
     /// The waiter is in this queue.
     #[inline]
     pub(crate) unsafe fn remove(&mut self, waiter: NonNull<Waiter>) {
-        let place = self.place;
-        // SAFETY: the waiter is in this queue, whose lock is held.
-        unsafe { cursor::leave(waiter) };
-        // SAFETY: linked, hence alive (Q2); its links are ours (Q1).
-        let (prev, next) = unsafe {
-            waiter.as_ref().links.with_mut(|links| {
-                debug_assert_eq!(links.place, place, "Q3");
+        // SAFETY: the waiter is in this queue, and so are its neighbours and
+        // the tail.
+        unsafe {
+            let after = self.after(waiter);
+            cursor::leave(waiter, after);
+            let (prev, len) = self.with(waiter, |links| {
+                debug_assert_ne!(links.place, Place::Nowhere, "Q3");
                 links.place = Place::Nowhere;
-                (links.prev.take(), links.next.take())
-            })
-        };
-        match prev {
-            // SAFETY: a neighbour is linked, hence alive; its links are ours.
-            Some(prev) => unsafe { prev.as_ref().links.with_mut(|links| links.next = next) },
-            None => self.head = next,
+                (links.prev, links.len)
+            });
+            match (after, self.tail) {
+                (Some(after), Some(tail)) => {
+                    self.with(after, |links| links.prev = prev);
+                    self.with(prev.unwrap_or(tail), |links| links.next = Some(after));
+                    self.with(tail, |links| links.len -= 1);
+                }
+                _ => {
+                    // The last one. What it knows, the one before it knows now.
+                    if let Some(prev) = prev {
+                        let head = self.head();
+                        self.with(prev, |links| {
+                            links.next = head;
+                            links.len = len - 1;
+                        });
+                    }
+                    self.tail = prev;
+                }
+            }
         }
-        match next {
-            // SAFETY: as above.
-            Some(next) => unsafe { next.as_ref().links.with_mut(|links| links.prev = prev) },
-            None => self.tail = prev,
-        }
-        self.len -= 1;
     }
 
     /// The waiters, oldest first.
     pub(crate) fn iter(&self) -> Iter<'_> {
         Iter {
-            next: self.head,
-            queue: std::marker::PhantomData,
+            next: self.head(),
+            queue: self,
         }
     }
 }
@@ -379,14 +397,18 @@ impl WaitQueue {
         most: usize,
         mut see: impl FnMut(&Waiter),
     ) -> bool {
-        let mut next = if from_front { self.head } else { cursor::get() };
+        let mut next = if from_front {
+            self.head()
+        } else {
+            cursor::get()
+        };
         for _ in 0..most {
             let Some(waiter) = next else { break };
             // SAFETY: the cursor stands at a waiter that is linked in this
             // queue, whose lock is held (Q1, Q2).
             unsafe {
                 see(waiter.as_ref());
-                next = waiter.as_ref().links.with(|links| links.next);
+                next = self.after(waiter);
             }
         }
         cursor::set(next);
@@ -433,16 +455,12 @@ pub(crate) mod cursor {
         );
     }
 
-    /// A waiter is about to leave its queue.
-    ///
-    /// # Safety
-    ///
-    /// It is linked, and the lock of its channel held.
+    /// A waiter is about to leave its queue, in which `after` is the next. The
+    /// lock of its channel is held.
     #[inline]
-    pub(super) unsafe fn leave(waiter: NonNull<Waiter>) {
+    pub(super) fn leave(waiter: NonNull<Waiter>, after: Option<NonNull<Waiter>>) {
         if AT.load(Ordering::Relaxed) == waiter.as_ptr() {
-            // SAFETY: linked, and the lock is held (Q1, Q2).
-            set(unsafe { waiter.as_ref().links.with(|links| links.next) });
+            set(after);
         }
     }
 }
@@ -450,13 +468,17 @@ pub(crate) mod cursor {
 /// Models have no long queues.
 #[cfg(loom)]
 mod cursor {
-    pub(super) unsafe fn leave(_: std::ptr::NonNull<super::Waiter>) {}
+    use std::ptr::NonNull;
+
+    use super::Waiter;
+
+    pub(super) fn leave(_: NonNull<Waiter>, _: Option<NonNull<Waiter>>) {}
 }
 
 /// Walks a queue whose lock is held.
 pub(crate) struct Iter<'q> {
     next: Option<NonNull<Waiter>>,
-    queue: std::marker::PhantomData<&'q WaitQueue>,
+    queue: &'q WaitQueue,
 }
 
 impl<'q> Iterator for Iter<'q> {
@@ -466,9 +488,9 @@ impl<'q> Iterator for Iter<'q> {
         let waiter = self.next?;
         // SAFETY: linked, hence alive while the lock is held (Q2), which the
         // borrow of the queue shows.
-        let waiter = unsafe { waiter.as_ref() };
-        // SAFETY: Q1.
-        self.next = unsafe { waiter.links.with(|links| links.next) };
-        Some(waiter)
+        unsafe {
+            self.next = self.queue.after(waiter);
+            Some(waiter.as_ref())
+        }
     }
 }

@@ -176,7 +176,7 @@ impl Header {
     pub(crate) unsafe fn keep_memory(this: NonNull<Header>) {
         // SAFETY: the caller's promise.
         let memory = unsafe { &this.as_ref().memory };
-        if memory.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+        if memory.fetch_add(1, Ordering::Relaxed) > i32::MAX as u32 {
             too_many_handles();
         }
     }
@@ -200,7 +200,7 @@ impl Header {
         let alone = header.memory.load(Ordering::Acquire) == 1;
         if alone || header.memory.fetch_sub(1, Ordering::Release) == 1 {
             header.memory.load(Ordering::Acquire);
-            let free = header.free;
+            let free = header.kind.free;
             // SAFETY: nobody else has a share, so nobody can get one.
             unsafe { free(this) };
         }

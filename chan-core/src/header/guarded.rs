@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use crate::parker::{self, Wake};
 use crate::readiness::Flags;
-use crate::waitq::{Outcome, Place, WaitQueue, Waiter};
+use crate::waitq::{Direction, Outcome, Place, WaitQueue, Waiter};
 use crate::watch::Note;
 
 /// Notes of a watcher; there only if one was installed when they were due.
@@ -17,9 +17,11 @@ pub(crate) struct Notes {
     pub(crate) senders_orphaned: Option<Note>,
 }
 
-/// What the lock guards. In this order, behind the word of [`Readiness`]: what
-/// each wait touches is in one cache line, what each hand-over touches besides
-/// in the next, and the rest is touched seldom.
+/// What the lock guards. In this order: what each wait and each hand-over
+/// touches is in one cache line, with the word of [`Readiness`] before it, and
+/// the rest is touched seldom.
+///
+/// [`Readiness`]: crate::readiness::Readiness
 #[repr(C)]
 pub(crate) struct Guarded {
     pub(crate) recvq: WaitQueue,
@@ -30,23 +32,21 @@ pub(crate) struct Guarded {
     pub(crate) closed: bool,
     /// What the two sides are told (L2 of `sides`).
     pub(super) plain: bool,
-    /// Whether anything can be plain: there is a buffer, and no timer feeds it.
-    pub(super) buffered: bool,
+    /// Values that came back and are in no slot. (Each has an allocation.)
+    pub(crate) returned: u32,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
-    /// Values that came back and are in no slot.
-    pub(crate) returned: usize,
     pub(crate) handed: WaitQueue,
     pub(super) next_ticket: u64,
     /// Values that went from a sender to a receiver without the buffer.
     pub(crate) handed_over: u64,
+    pub(crate) closeq: WaitQueue,
+    /// The line of an explicit close.
+    pub(crate) closed_at: Option<&'static Location<'static>>,
     /// Values that left the buffer because nobody could receive them any more.
     pub(crate) discarded: u64,
     /// Values handed over before this ticket do not come back.
     pub(super) outdated: u64,
-    pub(crate) closeq: WaitQueue,
-    /// The line of an explicit close.
-    pub(crate) closed_at: Option<&'static Location<'static>>,
     pub(crate) notes: Option<Box<Notes>>,
 }
 
@@ -56,21 +56,20 @@ impl Guarded {
     #[inline(always)]
     pub(super) fn new(base: Flags, buffered: bool) -> Self {
         Guarded {
-            recvq: WaitQueue::new(Place::Recvq),
-            sendq: WaitQueue::new(Place::Sendq),
+            recvq: WaitQueue::new(),
+            sendq: WaitQueue::new(),
             told: base,
             base,
             closed: false,
             plain: buffered,
-            buffered,
             permits: 0,
             returned: 0,
-            handed: WaitQueue::new(Place::Handed),
+            handed: WaitQueue::new(),
             next_ticket: 1,
             handed_over: 0,
             discarded: 0,
             outdated: 0,
-            closeq: WaitQueue::new(Place::Closeq),
+            closeq: WaitQueue::new(),
             closed_at: None,
             notes: None,
         }
@@ -99,19 +98,12 @@ impl Guarded {
         // SAFETY: the caller's promise.
         unsafe {
             waiter.as_ref().set_ticket(ticket);
-            self.queue_of(waiter).push_back(waiter);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The waiter is alive.
-    unsafe fn queue_of(&mut self, waiter: NonNull<Waiter>) -> &mut WaitQueue {
-        // SAFETY: alive.
-        match unsafe { waiter.as_ref() }.direction() {
-            crate::waitq::Direction::Recv => &mut self.recvq,
-            crate::waitq::Direction::Send => &mut self.sendq,
-            crate::waitq::Direction::Close => &mut self.closeq,
+            let (queue, place) = match waiter.as_ref().direction() {
+                Direction::Recv => (&mut self.recvq, Place::Recvq),
+                Direction::Send => (&mut self.sendq, Place::Sendq),
+                Direction::Close => (&mut self.closeq, Place::Closeq),
+            };
+            queue.push_back(waiter, place);
         }
     }
 
@@ -179,7 +171,7 @@ impl Guarded {
             if party.as_ref().is_task() {
                 let ticket = first.unwrap_or_else(|| self.ticket());
                 waiter.as_ref().set_ticket(ticket);
-                self.handed.push_back(waiter);
+                self.handed.push_back(waiter, Place::Handed);
                 outcome = Outcome::Handed;
             }
             waiter.as_ref().set_outcome(outcome);
@@ -245,7 +237,7 @@ impl Guarded {
                         // A task is seen until it is polled, as after a
                         // hand-off ([`Guarded::complete`]).
                         if party.as_ref().is_task() {
-                            self.handed.push_back(waiter);
+                            self.handed.push_back(waiter, Place::Handed);
                         }
                     }
                 }

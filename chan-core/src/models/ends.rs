@@ -180,7 +180,7 @@ fn last_two_handles_race() {
 #[test]
 fn watcher_meets_last_handle() {
     model(|| {
-        let chan: Handle<Traced, ALL> = handle::make(birth(1));
+        let chan: Handle<Traced, ALL> = handle::make(birth(), 1);
         let site = std::panic::Location::caller();
         assert!(chan.chan().send(traced(7), None, site).is_ok());
         let share = Share(NonNull::from(chan.chan().header()));

@@ -94,7 +94,7 @@ fn parked_sender_meets_receiver() {
 #[test]
 fn stack_request_meets_hand_off() {
     model(|| {
-        let chan: Handle<Traced, ALL> = handle::make(birth(0));
+        let chan: Handle<Traced, ALL> = handle::make(birth(), 0);
         let receiver = {
             let chan = chan.clone();
             thread::spawn(move || {
@@ -125,7 +125,7 @@ fn stack_request_meets_hand_off() {
 #[test]
 fn timeout_meets_hand_off() {
     model(|| {
-        let chan: Handle<Traced, ALL> = handle::make(birth(0));
+        let chan: Handle<Traced, ALL> = handle::make(birth(), 0);
         let receiver = {
             let chan = chan.clone();
             thread::spawn(move || {
@@ -226,7 +226,7 @@ fn one_look_at_two_channels() {
 #[test]
 fn stack_request_meets_claim_of_a_select() {
     model(|| {
-        let mut handles: [Handle<Traced, ALL>; 2] = [(); 2].map(|()| handle::make(birth(1)));
+        let mut handles: [Handle<Traced, ALL>; 2] = [(); 2].map(|()| handle::make(birth(), 1));
         // As `pair` does.
         handles.sort_by_key(|handle| std::ptr::from_ref(handle.chan().header()) as usize);
         let [watched, other] = handles;
