@@ -100,6 +100,27 @@ fn a_channel_is_one_allocation() {
     assert_eq!(asks(unbounded::<u64>).0, 1);
 }
 
+/// What CHANGELOG.md says.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_channel_is_as_small_as_it_was() {
+    drop(Chan::<u8>::new(0));
+    let bytes = |make: &dyn Fn() -> Chan<u64>| {
+        let before = live();
+        let chan = make();
+        let bytes = live() - before;
+        drop(chan);
+        bytes
+    };
+    for capacity in [0, 1, 16, 512] {
+        let slots = 8 * capacity as isize;
+        let header = bytes(&|| Chan::new(capacity)) - slots;
+        assert!(header <= 384, "capacity {capacity}: {header} bytes");
+    }
+    let header = bytes(&|| Builder::new().unbounded().chan());
+    assert!(header <= 384, "{header} bytes");
+}
+
 #[test]
 fn a_task_waits_in_its_future() {
     let (chan, full, closes) = (Chan::new(0), Chan::new(1), Chan::<u8>::new(0));
