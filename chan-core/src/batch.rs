@@ -58,7 +58,7 @@ fn recv_some<T>(chan: Option<&Hchan<T>>, values: &mut Vec<T>, max: usize, site: 
         return 0;
     };
     if chan.recv_batch(values, max) == Batch::Stuck && values.len() == before {
-        let Ok(first) = chan.recv(None, site) else {
+        let Ok(first) = chan.recv(None, site, drop) else {
             return 0;
         };
         values.push(first);

@@ -31,6 +31,9 @@ pub(crate) enum Stop {
     Timeout,
 }
 
+/// Values of more bytes are not passed in registers.
+const LARGE: usize = 2 * size_of::<usize>();
+
 impl<T> Hchan<T> {
     // ---- At once or not at all. ----
 
@@ -294,17 +297,41 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// Receives, waiting as long as the deadline allows.
+    /// Receives, waiting as long as the deadline allows. (What stopped it is
+    /// given in the caller's words here: a result that is turned into another
+    /// copies the value once more.)
     #[inline]
-    pub(crate) fn recv(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
+    pub(crate) fn recv<E>(
+        &self,
+        deadline: Option<Instant>,
+        site: Site,
+        stopped: impl FnOnce(Stop) -> E,
+    ) -> Result<T, E> {
         // To find it closed takes loads only.
         if self.header().is_over() {
-            return Err(Stop::Closed);
+            return Err(stopped(Stop::Closed));
         }
         match self.take_plain() {
             Ok(value) => Ok(value),
-            Err(held) => self.recv_or_wait(held, deadline, site),
+            // Measured: large values are copied once less so, and for small ones
+            // the call alone is shorter.
+            Err(held) if size_of::<T>() > LARGE => {
+                self.recv_or_wait(held, deadline, site).map_err(stopped)
+            }
+            Err(held) => self.recv_or_stop(held, deadline, site, stopped),
         }
+    }
+
+    /// [`Hchan::recv_or_wait`] in the caller's words.
+    #[inline(never)]
+    fn recv_or_stop<E>(
+        &self,
+        held: Held<'_>,
+        deadline: Option<Instant>,
+        site: Site,
+        stopped: impl FnOnce(Stop) -> E,
+    ) -> Result<T, E> {
+        self.recv_or_wait(held, deadline, site).map_err(stopped)
     }
 
     #[inline(never)]

@@ -685,7 +685,7 @@ fn recv_until<T>(
     site: Site,
 ) -> Result<T, Stop> {
     match chan {
-        Some(chan) => chan.recv(deadline, site),
+        Some(chan) => chan.recv(deadline, site, |stop| stop),
         None => {
             nil::wait(Direction::Recv, deadline, site);
             Err(Stop::Timeout)

@@ -72,10 +72,7 @@ impl<T> Receiver<T> {
     #[inline]
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
-        match self.recv_until(None, Location::caller()) {
-            Ok(value) => Ok(value),
-            Err(_) => Err(RecvError),
-        }
+        self.recv_until(None, Location::caller(), |_| RecvError)
     }
 
     /// Receives a value if that can be done at once.
@@ -218,19 +215,24 @@ impl<T> Receiver<T> {
     }
 
     fn recv_in_time(&self, deadline: Option<Instant>, site: Site) -> Result<T, RecvTimeoutError> {
-        self.recv_until(deadline, site).map_err(|stop| match stop {
+        self.recv_until(deadline, site, |stop| match stop {
             Stop::Timeout => RecvTimeoutError::Timeout,
             Stop::Closed => RecvTimeoutError::Disconnected,
         })
     }
 
     #[inline]
-    fn recv_until(&self, deadline: Option<Instant>, site: Site) -> Result<T, Stop> {
+    fn recv_until<E>(
+        &self,
+        deadline: Option<Instant>,
+        site: Site,
+        stopped: impl FnOnce(Stop) -> E,
+    ) -> Result<T, E> {
         match &self.0 {
-            Some(handle) => handle.chan().recv(deadline, site),
+            Some(handle) => handle.chan().recv(deadline, site, stopped),
             None => {
                 nil::wait(Direction::Recv, deadline, site);
-                Err(Stop::Timeout)
+                Err(stopped(Stop::Timeout))
             }
         }
     }
