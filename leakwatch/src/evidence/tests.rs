@@ -157,24 +157,32 @@ fn what_is_shared_and_cloned_while_it_is_counted_is_alive() {
 #[test]
 fn what_leaves_a_struct_while_it_is_counted_hides_nobody() {
     type Cupboard = Mutex<Option<Kept<SendChan<u8>>>>;
-    // Somebody has taken out what the struct kept; he needs no handle of the
-    // struct to drop it.
-    let dead = |outside: bool, when: Option<Between>| {
+    // Somebody has taken out what the struct kept. After the look at who waits
+    // he makes a handle of it and lets go of the struct; then he drops it, for
+    // which he needs no handle of the struct.
+    let dead = |makes: bool, when: Option<Between>| {
         let (tx, inbox) = Chan::<u8>::new(0).split();
-        let other = outside.then(|| tx.clone());
         let shared = Shared::new(|keep| Cupboard::new(Some(keep.keep(tx))));
         let mut taken = shared.lock().unwrap().take();
-        let task = task!("shares", [inbox, _shared = shared] async move {
+        let mut task = Box::pin(task!("shares", [inbox, _s = shared.clone()] async move {
             inbox.recv_async().await;
-        });
-        let dead = is_dead(task, |now| {
+        }));
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        let look = Look::around();
+        let mut parties = look.parties.iter();
+        let place = parties.position(|party| party.wait().task == task.id());
+        let kept = taken.as_ref().unwrap();
+        let other = makes.then(|| shared.at(|_| kept).clone());
+        drop(shared);
+        let judgement = judge_while(&look, |now| {
             if Some(now) == when {
                 taken = None;
             }
         });
         assert_eq!(taken.is_none(), when.is_some());
         drop(other);
-        dead
+        judgement.verdicts[place.expect("it waits")].is_some()
     };
     assert!(dead(false, None), "it can be had with the struct only");
     assert!(!dead(true, None), "there is one outside");

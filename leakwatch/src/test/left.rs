@@ -87,8 +87,8 @@ impl Config {
 /// How long a thread may take to its park.
 const MAY_LOOK: Duration = Duration::from_secs(20);
 
-/// Whether a thread stands before a channel of the scope that is about to park,
-/// or shows its stack to whoever has asked. It is not seen to wait.
+/// Whether a thread stands before a channel of the scope that is about to park.
+/// It is in no report yet.
 fn somebody_looks(scope: ScopeId) -> bool {
     let of_scope = |channel: &observe::Channel| channel.scope() == scope;
     let looks = |channel: observe::Channel| {
