@@ -350,8 +350,14 @@ impl<T> Hchan<T> {
             Err(Refused::Closed(value)) => Err((Stop::Closed, value)),
             Err(Refused::Full(value)) => {
                 let sides = &self.header().sides;
-                spin::look_ahead(sides.capacity(), || !sides.are_full());
-                self.send_slow(value, None, deadline, site)
+                if !spin::look_ahead(sides.capacity(), || !sides.are_full()) {
+                    return self.send_slow(value, None, deadline, site);
+                }
+                // One lock, most likely; the other would be in the receivers' way.
+                match self.put_again(value) {
+                    Ok(()) => Ok(()),
+                    Err((value, held)) => self.send_slow(value, held, deadline, site),
+                }
             }
         }
     }
@@ -376,10 +382,27 @@ impl<T> Hchan<T> {
             Err(Nothing::Closed) => Err(Stop::Closed),
             Err(Nothing::Empty) => {
                 let sides = &self.header().sides;
-                spin::look_ahead(sides.capacity(), || !sides.are_empty());
-                self.recv_slow(None, deadline, site)
+                if !spin::look_ahead(sides.capacity(), || !sides.are_empty()) {
+                    return self.recv_slow(None, deadline, site);
+                }
+                match self.take_again() {
+                    Ok(value) => Ok(value),
+                    Err(held) => self.recv_slow(held, deadline, site),
+                }
             }
         }
+    }
+
+    /// [`Hchan::put_plain`], with a frame of its own.
+    #[inline(never)]
+    fn put_again(&self, value: T) -> Result<(), (T, Held<'_>)> {
+        self.put_plain(value)
+    }
+
+    /// [`Hchan::take_plain`], with a frame of its own.
+    #[inline(never)]
+    fn take_again(&self) -> Result<T, Held<'_>> {
+        self.take_plain()
     }
 
     /// Sends, and queues up under the same lock if it must.

@@ -248,18 +248,19 @@ pub(crate) fn looks_ahead(capacity: usize) -> bool {
 /// queues up. Who is queued is handed each value by itself, and that takes both
 /// sides of the channel; it is better to let the other side get some way ahead.
 /// So the looks are far apart, the more the larger the buffer is: each moves
-/// the other side's line.
+/// the other side's line. Says whether `done` came true.
 #[cold]
-pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
+pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) -> bool {
     const ROUNDS: u32 = 4;
     const AHEAD_YIELDS: u32 = 4;
 
     let mode = mode();
     if !looks_ahead(capacity) || mode == OFF || cfg!(loom) {
-        return;
+        return false;
     }
     let mut memory = MEMORY.get();
     let ahead = &mut memory.ahead;
+    let mut found = false;
     if ahead.is_worth_it() {
         let step = (capacity / 2).clamp(4, 64);
         let paused = |_| {
@@ -270,10 +271,11 @@ pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) {
             thread::yield_now();
             done()
         };
-        let paid = mode == ADAPTIVE && (0..ROUNDS).any(paused) || (0..AHEAD_YIELDS).any(yielded);
-        ahead.learn(paid);
+        found = mode == ADAPTIVE && (0..ROUNDS).any(paused) || (0..AHEAD_YIELDS).any(yielded);
+        ahead.learn(found);
     }
     MEMORY.set(memory);
+    found
 }
 
 /// A wait that looking did not end.
