@@ -99,7 +99,7 @@ fn stack_request_meets_hand_off() {
             let chan = chan.clone();
             thread::spawn(move || {
                 let site = std::panic::Location::caller();
-                number(chan.chan().recv(None, site).ok())
+                number(chan.chan().recv(None, site, drop).ok())
             })
         };
         let asked = {
@@ -130,7 +130,7 @@ fn timeout_meets_hand_off() {
             let chan = chan.clone();
             thread::spawn(move || {
                 let site = std::panic::Location::caller();
-                chan.chan().recv(Some(Instant::now()), site)
+                chan.chan().recv(Some(Instant::now()), site, |stop| stop)
             })
         };
         let sent = chan.chan().send_now(traced(7));
