@@ -17,7 +17,9 @@
 //!   never does.
 //! - What it may spend is halved each time it was spent in vain, and doubled
 //!   each time it was not.
-//! - It yields now and then, and stops at once if somebody else used that.
+//! - It stops when it sees that somebody else has had the processor. (It does not
+//!   yield to find out: a scheduler may take a yield for a whole turn given up,
+//!   and who yields for long and is never really away then waits for seconds.)
 //! - It never does where there is one processor.
 
 #![cfg_attr(loom, allow(dead_code, reason = "threads of a model do not look"))]
@@ -340,44 +342,27 @@ fn look_with(mode: u8, memory: &mut Memory, done: impl Fn() -> bool) -> Result<(
 }
 
 /// Looks until `done` comes true, for as long as `budget` and while nobody else
-/// wants the processor: how long that was, if it came true.
+/// has the processor meanwhile: how long that was, if it came true.
 fn stay(start: Instant, budget: Duration, done: impl Fn() -> bool) -> Option<Duration> {
-    /// Pauses between two looks at the clock.
+    /// Pauses between two looks at the clock: some microseconds.
     const ROUND: u32 = 128;
-    /// A yield that took longer than this was somebody's turn.
-    const TURN: Duration = Duration::from_micros(3);
+    /// What took longer than this was somebody's turn.
+    const TURN: Duration = Duration::from_micros(20);
 
     let mut spent = Duration::ZERO;
     loop {
-        // Two in a row are no accident: somebody is there.
-        let mut turns = 0;
-        while turns < 2 {
-            thread::yield_now();
-            let now = start.elapsed();
-            if done() {
-                return Some(now);
-            }
-            if now >= budget {
-                return None;
-            }
-            let was_quick = now - spent < TURN;
-            spent = now;
-            if was_quick {
-                break;
-            }
-            turns += 1;
-        }
-        if turns == 2 {
-            return None;
-        }
         let found = (0..ROUND).any(|_| {
             std::hint::spin_loop();
             done()
         });
-        spent = start.elapsed();
+        let now = start.elapsed();
         if found {
-            return Some(spent);
+            return Some(now);
         }
+        if now >= budget || now - spent > TURN {
+            return None;
+        }
+        spent = now;
     }
 }
 
