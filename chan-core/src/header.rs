@@ -6,7 +6,8 @@
 //! [`Sides`]; everything else is atomic or fixed at birth.
 //!
 //! H1  `guarded` is touched through a [`Guard`] only, which holds the lock;
-//!     but for the list of the handed, for which the sending side's is enough.
+//!     but for the list of the handed, for which the sending side's is enough
+//!     (model: `waker_replaced_meets_wake`).
 //! H2  The handles of a channel are counted by what they can do, in one
 //!     word; a side (senders, or receivers) whose count has gone never comes
 //!     back: no operation turns one capability into another. In the same word

@@ -97,7 +97,7 @@ impl RawLock {
         const STEPS: u32 = 5;
         const YIELDS_END: u32 = STEPS + 64;
         const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
-        /// The first step of a worker is one of those, so it has fewer.
+        /// A worker begins with 64 pauses, and has three steps of them.
         const WORKERS_FIRST: u32 = 2;
 
         let worker = coop::is_worker();

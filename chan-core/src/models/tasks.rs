@@ -15,7 +15,7 @@ use crate::{Chan, Empty};
 /// A task looks, clones its waker and queues up while its value is sent.
 #[test]
 fn first_poll_meets_send() {
-    for capacity in [0, 1] {
+    for capacity in [0, 1, 2] {
         model(move || {
             let chan = Chan::new(capacity);
             let sender = {
@@ -32,18 +32,22 @@ fn first_poll_meets_send() {
 /// the old one before the poll sees the value, or to the new one.
 #[test]
 fn waker_replaced_meets_wake() {
-    model(|| {
-        let chan = Chan::new(0);
-        let mut future = pin!(chan.recv_async());
-        let (_, old) = counting();
-        assert!(poll(future.as_mut(), &old).is_pending());
-        let sender = {
-            let chan = chan.clone();
-            thread::spawn(move || chan.send(traced(7)))
-        };
-        assert_eq!(number(block_on(future.as_mut())), Some(7));
-        sender.join().unwrap();
-    });
+    // With two places the sides have a lock each, and whoever was served leaves
+    // under one of them.
+    for capacity in [0, 2] {
+        model(move || {
+            let chan = Chan::new(capacity);
+            let mut future = pin!(chan.recv_async());
+            let (_, old) = counting();
+            assert!(poll(future.as_mut(), &old).is_pending());
+            let sender = {
+                let chan = chan.clone();
+                thread::spawn(move || chan.send(traced(7)))
+            };
+            assert_eq!(number(block_on(future.as_mut())), Some(7));
+            sender.join().unwrap();
+        });
+    }
 }
 
 /// The same with a close, which settles first and wakes later.
