@@ -350,7 +350,8 @@ impl<T> Hchan<T> {
             Err(Refused::Closed(value)) => Err((Stop::Closed, value)),
             Err(Refused::Full(value)) => {
                 let sides = &self.header().sides;
-                if !spin::look_ahead(sides.capacity(), || !sides.are_full()) {
+                let yielding = self.header().yielding();
+                if !spin::look_ahead(sides.capacity(), yielding, || !sides.are_full()) {
                     return self.send_slow(value, None, deadline, site);
                 }
                 // One lock, most likely; the other would be in the receivers' way.
@@ -382,7 +383,8 @@ impl<T> Hchan<T> {
             Err(Nothing::Closed) => Err(Stop::Closed),
             Err(Nothing::Empty) => {
                 let sides = &self.header().sides;
-                if !spin::look_ahead(sides.capacity(), || !sides.are_empty()) {
+                let yielding = self.header().yielding();
+                if !spin::look_ahead(sides.capacity(), yielding, || !sides.are_empty()) {
                     return self.recv_slow(None, deadline, site);
                 }
                 match self.take_again() {
@@ -510,7 +512,7 @@ impl<T> Hchan<T> {
         waiter: &Waiter,
         deadline: Option<Instant>,
     ) -> Result<(), Stop> {
-        if !party.wait(deadline) {
+        if !party.wait(deadline, self.header().yielding()) {
             // A timer that is due may still hand us its value.
             self.header().refresh();
             let mut guard = self.header().lock();

@@ -4,10 +4,9 @@
 //! What it guards is said where it is used ([`crate::sides`]). Critical
 //! sections are a few dozen instructions, run no user code and allocate
 //! nothing, so a loser has long to wait only when the holder was preempted:
-//! it pauses, then yields, then sleeps in growing steps. (On an executor's
-//! thread there is nobody to yield to, as it has a processor of its own: there
-//! a loser pauses for longer, and the holder gets more done with the channel in
-//! its cache.) Sleeping needs no
+//! it pauses, then sleeps in growing steps. (An executor's thread has a
+//! processor of its own: there a loser pauses for longer between two looks, and
+//! the holder gets more done with the channel in its cache.) Sleeping needs no
 //! wake from the holder; that is what lets `unlock` be a plain store, which
 //! saves a locked instruction on every operation of every channel.
 //!
@@ -90,37 +89,36 @@ impl RawLock {
 
     /// Losers pause in growing steps without a look, so that the holder, and
     /// whoever comes back at once, gets something done meanwhile: a look takes
-    /// the line away from them. Then they yield.
+    /// the line away from them. Some 40 µs later the holder must have lost its
+    /// processor, and they sleep. (They do not yield: see [`crate::spin`].)
     #[cfg(not(loom))]
     #[cold]
     fn lock_slow(&self) {
-        const STEPS: u32 = 5;
-        const YIELDS_END: u32 = STEPS + 64;
-        const LONGEST: std::time::Duration = std::time::Duration::from_millis(1);
-        /// A worker begins with 64 pauses, and has three steps of them.
-        const WORKERS_FIRST: u32 = 2;
+        use std::time::Duration;
+        const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
+        const LONGEST_SLEEP: Duration = Duration::from_millis(1);
 
-        let worker = coop::is_worker();
-        let (first, mut round) = if worker { (16, WORKERS_FIRST) } else { (4, 0) };
+        let (mut pauses, most, rounds) = if coop::is_worker() {
+            (64, 256, 8)
+        } else {
+            (4, 64, 24)
+        };
+        let mut sleep = SHORTEST_SLEEP;
+        let mut round = 0;
         loop {
-            match round {
-                0..STEPS => (0..first << round).for_each(|_| std::hint::spin_loop()),
-                STEPS..YIELDS_END => thread::yield_now(),
-                // The holder lost its processor to somebody whom yielding
-                // does not move (another scheduling class): get out of the way.
-                _ => {
-                    let step = (round - YIELDS_END).min(6);
-                    thread::sleep(
-                        (std::time::Duration::from_micros(20) * (1 << step)).min(LONGEST),
-                    );
-                }
+            if round < rounds {
+                round += 1;
+                (0..pauses).for_each(|_| std::hint::spin_loop());
+                pauses = most.min(2 * pauses);
+            } else {
+                thread::sleep(sleep);
+                sleep = LONGEST_SLEEP.min(2 * sleep);
             }
             // Look before the swap: waiting then shares the line instead of
             // moving it.
             if !self.held.load(Ordering::Relaxed) && self.try_lock() {
                 return;
             }
-            round = round.saturating_add(1);
         }
     }
 }

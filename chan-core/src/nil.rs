@@ -17,6 +17,7 @@ use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
 use crate::header::{Header, Kind};
 use crate::parker::Party;
+use crate::spin::Yielding;
 use crate::waitq::{Direction, Waiter};
 
 const KIND: Kind = Kind {
@@ -62,7 +63,7 @@ pub(crate) fn wait(
     let waiter = Waiter::new(NonNull::from(&party), None, direction, 0, site);
     // SAFETY: both live until the waiter is withdrawn below.
     unsafe { header().lock().park(NonNull::from(&waiter)) };
-    while party.wait(deadline) {}
+    while party.wait(deadline, Yielding::Yes) {}
     // SAFETY: ours, and of this header.
     unsafe { header().lock().withdraw(NonNull::from(&waiter)) };
 }
@@ -90,7 +91,7 @@ pub(crate) fn wait_without_cases(deadline: Option<Instant>) {
     let waiter = Waiter::new(party_pointer, None, Direction::Recv, 0, Location::caller());
     // SAFETY: both live until the waiter is withdrawn below.
     unsafe { header().lock().park(NonNull::from(&waiter)) };
-    while party.wait(deadline) {}
+    while party.wait(deadline, Yielding::Yes) {}
     // SAFETY: ours, and of this header.
     unsafe { header().lock().withdraw(NonNull::from(&waiter)) };
 }

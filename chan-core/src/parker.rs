@@ -51,7 +51,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::clock;
-use crate::spin;
+use crate::spin::{self, Yielding};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{UnsafeCell, thread};
 use crate::waitq::Waiter;
@@ -204,7 +204,7 @@ impl Party {
     /// the time its owner has locked the channel.
     ///
     /// It does not unwind: the frame it would leave is linked in a queue.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait(&self, deadline: Option<Instant>, yielding: Yielding) -> bool {
         /// Nothing here is known to panic but `std`'s thread handle, asked for
         /// when the thread's locals are gone.
         struct Linked;
@@ -216,13 +216,13 @@ impl Party {
         }
 
         let linked = Linked;
-        let done = self.wait_linked(deadline);
+        let done = self.wait_linked(deadline, yielding);
         std::mem::forget(linked);
         done
     }
 
-    fn wait_linked(&self, deadline: Option<Instant>) -> bool {
-        let Err(looked) = self.look_for_a_while() else {
+    fn wait_linked(&self, deadline: Option<Instant>, yielding: Yielding) -> bool {
+        let Err(looked) = self.look_for_a_while(yielding) else {
             return true;
         };
         // Foreign code, so before this thread may be unparked.
@@ -258,11 +258,11 @@ impl Party {
         }
     }
 
-    fn look_for_a_while(&self) -> Result<(), spin::Vain> {
+    fn look_for_a_while(&self, yielding: Yielding) -> Result<(), spin::Vain> {
         if self.is_done() {
             return Ok(());
         }
-        spin::look(|| self.is_done())
+        spin::look(yielding, || self.is_done())
     }
 
     /// Goes from `WAITING` to `PARKED`; true if it was done meanwhile.

@@ -18,6 +18,7 @@ use crate::look::{self, Arms, Frozen, Glance, Glances, Targets};
 use crate::nil;
 use crate::parker::Party;
 use crate::readiness::Seen;
+use crate::spin::Yielding;
 use crate::task_wait::{TaskWait, arms, check_count, in_order};
 
 /// Takes a ready case if there is one. The first `first` cases are looked at
@@ -191,7 +192,7 @@ pub(crate) fn wait_in_queues<A: Arms + ?Sized>(
     // SAFETY: `withdraw` comes before the end of this frame, and `wait` does
     // not unwind.
     unsafe { frozen.park(order, &party) };
-    if !party.wait(deadline) {
+    if !party.wait(deadline, Yielding::Yes) {
         look::refresh(arms, order);
     }
     // SAFETY: parked above.

@@ -21,6 +21,13 @@
 //!   yield to find out: a scheduler may take a yield for a whole turn given up,
 //!   and who yields for long and is never really away then waits for seconds.)
 //! - It never does where there is one processor.
+//!
+//! A yield is not free of harm either. Where several threads send and several
+//! receive, a scheduler that takes a yield for a whole turn given up shares out
+//! yields in place of time: whoever finds its partner awake goes on, and those
+//! that yielded in vain get nothing for seconds. There nobody yields, and time
+//! is shared as between any threads ([`Yielding`]). Where all wait for one, a
+//! yield is what lets that one go on, and soonest.
 
 #![cfg_attr(loom, allow(dead_code, reason = "threads of a model do not look"))]
 
@@ -45,13 +52,28 @@ use std::time::{Duration, Instant};
 #[non_exhaustive]
 pub enum Spinning {
     /// As long as it pays: up to 32 pauses (where there is more than one
-    /// processor) and 16 yields; or up to 50 µs, where the last waits of the
+    /// processor) and 16 yields (unless several threads send and several
+    /// receive); or up to 50 µs, where the last waits of the
     /// thread were as short and nobody else wants its processor. The default.
     Adaptive,
     /// Never: a thread that has to wait parks at once. For machines where
     /// every moment of the processor is paid for or taken from somebody else,
     /// such as containers with a small quota.
     Off,
+}
+
+/// Whether a thread yields before it parks. With one processor it does always:
+/// nobody else can come while it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yielding {
+    Yes,
+    No,
+}
+
+impl Yielding {
+    fn applies(self, mode: u8) -> bool {
+        mode == ONE_PROCESSOR || mode == ADAPTIVE && self == Yielding::Yes
+    }
 }
 
 const UNKNOWN: u8 = 0;
@@ -252,7 +274,7 @@ pub(crate) fn looks_ahead(capacity: usize) -> bool {
 /// So the looks are far apart, the more the larger the buffer is: each moves
 /// the other side's line. Says whether `done` came true.
 #[cold]
-pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) -> bool {
+pub(crate) fn look_ahead(capacity: usize, yielding: Yielding, done: impl Fn() -> bool) -> bool {
     const ROUNDS: u32 = 4;
     const AHEAD_YIELDS: u32 = 4;
 
@@ -273,7 +295,8 @@ pub(crate) fn look_ahead(capacity: usize, done: impl Fn() -> bool) -> bool {
             thread::yield_now();
             done()
         };
-        found = mode == ADAPTIVE && (0..ROUNDS).any(paused) || (0..AHEAD_YIELDS).any(yielded);
+        found = mode == ADAPTIVE && (0..ROUNDS).any(paused)
+            || yielding.applies(mode) && (0..AHEAD_YIELDS).any(yielded);
         ahead.learn(found);
     }
     MEMORY.set(memory);
@@ -298,15 +321,20 @@ impl Vain {
 }
 
 /// Looks for a while, until `done` comes true.
-pub(crate) fn look(done: impl Fn() -> bool) -> Result<(), Vain> {
+pub(crate) fn look(yielding: Yielding, done: impl Fn() -> bool) -> Result<(), Vain> {
     let mode = if cfg!(loom) { OFF } else { mode() };
     let mut memory = MEMORY.get();
-    let found = look_with(mode, &mut memory, done);
+    let found = look_with(mode, yielding, &mut memory, done);
     MEMORY.set(memory);
     found
 }
 
-fn look_with(mode: u8, memory: &mut Memory, done: impl Fn() -> bool) -> Result<(), Vain> {
+fn look_with(
+    mode: u8,
+    yielding: Yielding,
+    memory: &mut Memory,
+    done: impl Fn() -> bool,
+) -> Result<(), Vain> {
     // With one processor nobody can come while we pause.
     if mode == ADAPTIVE && memory.pauses.is_worth_it() {
         let found = (0..PAUSES).any(|_| {
@@ -328,7 +356,7 @@ fn look_with(mode: u8, memory: &mut Memory, done: impl Fn() -> bool) -> Result<(
             return Ok(());
         }
     }
-    if mode != OFF && memory.yields.is_worth_it() {
+    if yielding.applies(mode) && memory.yields.is_worth_it() {
         let found = (0..YIELDS).any(|_| {
             thread::yield_now();
             done()
@@ -377,7 +405,7 @@ mod tests {
         let mut waits = |count: u32, comes: bool| {
             looks.set(0);
             for _ in 0..count {
-                let _ = look_with(ADAPTIVE, &mut memory, || {
+                let _ = look_with(ADAPTIVE, Yielding::Yes, &mut memory, || {
                     looks.set(looks.get() + 1);
                     comes
                 });
@@ -403,11 +431,11 @@ mod tests {
         };
         set_spinning(Spinning::Off);
         assert_eq!(spinning(), Spinning::Off);
-        assert!(look(never).is_err());
-        look_ahead(512, never);
+        assert!(look(Yielding::Yes, never).is_err());
+        look_ahead(512, Yielding::Yes, never);
         set_spinning(Spinning::Adaptive);
         assert_eq!(looks.get(), 1);
-        assert!(look(never).is_err());
+        assert!(look(Yielding::Yes, never).is_err());
         assert!(looks.get() > 2, "a thread that is new looks for a while");
     }
 
@@ -420,8 +448,24 @@ mod tests {
             looks.set(looks.get() + 1);
             false
         };
-        assert!(look_with(ONE_PROCESSOR, &mut memory, never).is_err());
-        assert_eq!(looks.get(), YIELDS + 1);
+        assert!(look_with(ONE_PROCESSOR, Yielding::No, &mut memory, never).is_err());
+        assert_eq!(looks.get(), YIELDS + 1, "it yields, whoever else waits");
+    }
+
+    #[test]
+    fn in_a_crowd_nobody_yields() {
+        let mut memory = Memory::new();
+        let looks = Cell::new(0);
+        let never = || {
+            looks.set(looks.get() + 1);
+            false
+        };
+        assert!(look_with(ADAPTIVE, Yielding::No, &mut memory, never).is_err());
+        assert_eq!(looks.replace(0), PAUSES + 1);
+        assert!(!look_ahead(512, Yielding::No, never));
+        let without = looks.replace(0);
+        assert!(!look_ahead(512, Yielding::Yes, never));
+        assert!(without < looks.get(), "and neither when it looks ahead");
     }
 
     const SHORT: Duration = Duration::from_micros(20);

@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 
 use super::Header;
 use crate::capability::{Capability, Gone, Handles, WEAK, WeakCount, Word, too_many_handles};
+use crate::spin::Yielding;
 use crate::sync::atomic::Ordering;
 
 /// What a handle that is about to go leaves behind.
@@ -25,6 +26,17 @@ impl Header {
 
     pub(crate) fn handles(&self) -> Handles {
         self.word(Ordering::Acquire).handles()
+    }
+
+    /// How a thread waits: as if in a crowd where several may send and several
+    /// receive, as far as the handles say. (Relaxed: a hint, of a number alone.)
+    pub(crate) fn yielding(&self) -> Yielding {
+        let handles = self.word(Ordering::Relaxed).handles();
+        if handles.send > 1 && handles.recv > 1 {
+            Yielding::No
+        } else {
+            Yielding::Yes
+        }
     }
 
     /// Counts a new handle.
