@@ -261,6 +261,8 @@ thread_local! {
 
 const PAUSES: u32 = 32;
 const YIELDS: u32 = 16;
+const AHEAD_ROUNDS: u32 = 4;
+const AHEAD_YIELDS: u32 = 4;
 
 /// Whether it pays to look ahead. At the smallest buffers each value is handed
 /// over anyway.
@@ -275,31 +277,38 @@ pub(crate) fn looks_ahead(capacity: usize) -> bool {
 /// the other side's line. Says whether `done` came true.
 #[cold]
 pub(crate) fn look_ahead(capacity: usize, yielding: Yielding, done: impl Fn() -> bool) -> bool {
-    const ROUNDS: u32 = 4;
-    const AHEAD_YIELDS: u32 = 4;
-
     let mode = mode();
     if !looks_ahead(capacity) || mode == OFF || cfg!(loom) {
         return false;
     }
     let mut memory = MEMORY.get();
-    let ahead = &mut memory.ahead;
-    let mut found = false;
-    if ahead.is_worth_it() {
-        let step = (capacity / 2).clamp(4, 64);
-        let paused = |_| {
-            (0..step).for_each(|_| std::hint::spin_loop());
-            done()
-        };
-        let yielded = |_| {
-            thread::yield_now();
-            done()
-        };
-        found = mode == ADAPTIVE && (0..ROUNDS).any(paused)
-            || yielding.applies(mode) && (0..AHEAD_YIELDS).any(yielded);
-        ahead.learn(found);
-    }
+    let found = look_ahead_with(mode, yielding, &mut memory.ahead, capacity, done);
     MEMORY.set(memory);
+    found
+}
+
+fn look_ahead_with(
+    mode: u8,
+    yielding: Yielding,
+    ahead: &mut Stage,
+    capacity: usize,
+    done: impl Fn() -> bool,
+) -> bool {
+    if !ahead.is_worth_it() {
+        return false;
+    }
+    let step = (capacity / 2).clamp(4, 64);
+    let paused = |_| {
+        (0..step).for_each(|_| std::hint::spin_loop());
+        done()
+    };
+    let yielded = |_| {
+        thread::yield_now();
+        done()
+    };
+    let found = mode == ADAPTIVE && (0..AHEAD_ROUNDS).any(paused)
+        || yielding.applies(mode) && (0..AHEAD_YIELDS).any(yielded);
+    ahead.learn(found);
     found
 }
 
@@ -462,10 +471,13 @@ mod tests {
         };
         assert!(look_with(ADAPTIVE, Yielding::No, &mut memory, never).is_err());
         assert_eq!(looks.replace(0), PAUSES + 1);
-        assert!(!look_ahead(512, Yielding::No, never));
-        let without = looks.replace(0);
-        assert!(!look_ahead(512, Yielding::Yes, never));
-        assert!(without < looks.get(), "and neither when it looks ahead");
+        let mut ahead = |yielding| {
+            let found = look_ahead_with(ADAPTIVE, yielding, &mut memory.ahead, 512, never);
+            assert!(!found);
+            looks.replace(0)
+        };
+        assert_eq!(ahead(Yielding::No), AHEAD_ROUNDS);
+        assert_eq!(ahead(Yielding::Yes), AHEAD_ROUNDS + AHEAD_YIELDS);
     }
 
     const SHORT: Duration = Duration::from_micros(20);

@@ -28,8 +28,9 @@ impl Header {
         self.word(Ordering::Acquire).handles()
     }
 
-    /// How a thread waits: as if in a crowd where several may send and several
-    /// receive, as far as the handles say. (Relaxed: a hint, of a number alone.)
+    /// Whether a thread that waits yields: not where several may send and
+    /// several receive, as far as the handles say. (Relaxed: it decides how to
+    /// wait, and nothing is read that others have written.)
     pub(crate) fn yielding(&self) -> Yielding {
         let handles = self.word(Ordering::Relaxed).handles();
         if handles.send > 1 && handles.recv > 1 {
