@@ -219,3 +219,22 @@ impl Header {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::Chan;
+    use crate::spin::Yielding;
+
+    #[test]
+    fn nobody_yields_where_several_send_and_several_receive() {
+        let (tx, rx) = Chan::<u8>::new(0).split();
+        let yielding = || tx.chan().unwrap().header().yielding();
+        assert_eq!(yielding(), Yielding::Yes, "one and one");
+        let another = tx.clone();
+        assert_eq!(yielding(), Yielding::Yes, "two who send to one");
+        let _rx = rx.clone();
+        assert_eq!(yielding(), Yielding::No, "two and two");
+        drop(another);
+        assert_eq!(yielding(), Yielding::Yes, "one who sends to two");
+    }
+}
