@@ -28,7 +28,8 @@ pub enum Manners {
 /// The capacity that stands for none. No buffer of so many slots can be had.
 pub(crate) const UNBOUNDED: usize = usize::MAX;
 
-/// What a channel is made with, besides its capacity.
+/// What a channel is made with, besides its capacity. (Its header keeps what
+/// many channels share apart from what is a channel's own.)
 pub(crate) struct Birth {
     pub(crate) site: &'static Location<'static>,
     /// What few channels have, in memory of its own.
@@ -45,17 +46,6 @@ pub(crate) struct Rare {
     pub(crate) name: Option<Cow<'static, str>>,
     /// What sends by itself, if anything does.
     pub(crate) source: Option<Arc<dyn Source>>,
-}
-
-impl Birth {
-    pub(crate) fn name(&self) -> Option<&Cow<'static, str>> {
-        self.rare.as_ref()?.name.as_ref()
-    }
-
-    #[inline(always)]
-    pub(crate) fn source(&self) -> Option<&Arc<dyn Source>> {
-        self.rare.as_ref()?.source.as_ref()
-    }
 }
 
 /// What feeds a channel by itself: time. Its channel has one slot, and seems

@@ -370,7 +370,7 @@ impl<T> Hchan<T> {
         deadline: Option<Instant>,
         site: Site,
     ) -> Result<T, Stop> {
-        let timed = self.header().birth().source().is_some();
+        let timed = self.header().source().is_some();
         if held.is_some() && !timed && !spin::looks_ahead(self.header().capacity()) {
             return self.recv_slow(held, deadline, site);
         }

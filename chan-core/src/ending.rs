@@ -27,7 +27,7 @@ impl<T> Hchan<T> {
         if let Some(site) = at {
             let closing = watch::Closing {
                 channel: self.header().id(),
-                birth: self.header().birth().site,
+                birth: self.header().site(),
                 site,
                 unheard,
             };
@@ -189,5 +189,5 @@ fn is_unheard_of(guard: &Guard<'_>) -> bool {
         && handles.send <= 1
         && handles.recv <= 1
         && header.maker.is_this_thread()
-        && !header.birth().is_context
+        && !header.is_context()
 }

@@ -97,14 +97,14 @@ impl<T, const CAN: u8> Handle<T, CAN> {
     #[cold]
     fn side_gone(&self, gone: &Gone) {
         let chan = self.chan();
-        if let Some(source) = chan.header().birth().source() {
+        if let Some(source) = chan.header().source() {
             // A timer's end is no news to a watcher.
             if gone.receivers {
                 source.abandoned();
             }
             return;
         }
-        match chan.header().birth().manners {
+        match chan.header().manners() {
             // Nobody is left who could tell the difference.
             _ if gone.all => {}
             Manners::Rust if gone.receivers => chan.close_and_discard(),
@@ -191,13 +191,13 @@ impl<T, const CAN: u8> Drop for Handle<T, CAN> {
     fn drop(&mut self) {
         let header = self.chan().header();
         // A timer's end is told to its source: in the order that holds for all.
-        if header.birth().source().is_some() {
+        if header.source().is_some() {
             return self.count_out();
         }
         match header.standing(capability(CAN)) {
             // SAFETY: the last handle, which is counted out.
             Standing::Nobody => unsafe { Hchan::destroy(self.0) },
-            Standing::NoneOfItsSide if header.birth().manners == Manners::Rust => self.close_side(),
+            Standing::NoneOfItsSide if header.manners() == Manners::Rust => self.close_side(),
             _ => self.count_out(),
         }
     }
@@ -258,7 +258,7 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
         let header = self.chan().header();
         let handles = header.handles();
         let mut out = f.debug_struct("Channel");
-        if let Some(name) = header.birth().name() {
+        if let Some(name) = header.name() {
             out.field("name", name);
         }
         match header.shown(header.capacity()) {
@@ -269,7 +269,7 @@ impl<T, const CAN: u8> fmt::Debug for Handle<T, CAN> {
             .field("closed", &header.is_closed())
             .field("senders", &handles.send)
             .field("receivers", &handles.recv)
-            .field("birth", &format_args!("{}", header.birth().site))
+            .field("birth", &format_args!("{}", header.site()))
             .finish()
     }
 }
@@ -281,12 +281,12 @@ pub(crate) fn took_closed<T>(chan: Option<&Hchan<T>>, site: &'static Location<'s
         return;
     };
     let header = chan.header();
-    if header.birth().is_context {
+    if header.is_context() {
         return;
     }
     let taken = watch::TakenCase {
         channel: header.id(),
-        birth: header.birth().site,
+        birth: header.site(),
         site,
         carried: header.lock().sent() > 0,
     };

@@ -41,7 +41,7 @@ use std::alloc::{self, Layout};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 
-use crate::birth::{Birth, UNBOUNDED};
+use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::blocks::{self, Spare};
 use crate::capability::Capability;
 use crate::header::{Guard, Guarded, Header, Kind};
@@ -77,10 +77,28 @@ unsafe impl<T: Send> Send for Hchan<T> {}
 unsafe impl<T: Send> Sync for Hchan<T> {}
 
 impl<T> Hchan<T> {
-    const KIND: &'static Kind = &Kind {
-        element: std::any::type_name::<T>,
-        free: free::<T>,
-    };
+    const OF_RUST: &'static Kind = &Self::make_kind(Manners::Rust, false);
+    const OF_GO: &'static Kind = &Self::make_kind(Manners::Go, false);
+    const OF_CONTEXTS: &'static Kind = &Self::make_kind(Manners::Go, true);
+
+    const fn make_kind(manners: Manners, is_context: bool) -> Kind {
+        Kind {
+            element: std::any::type_name::<T>,
+            manners,
+            is_context,
+            free: free::<T>,
+        }
+    }
+
+    /// The kind of a channel that is made so.
+    #[inline(always)]
+    fn kind(birth: &Birth) -> &'static Kind {
+        match birth.manners {
+            Manners::Rust => Self::OF_RUST,
+            Manners::Go if birth.is_context => Self::OF_CONTEXTS,
+            Manners::Go => Self::OF_GO,
+        }
+    }
 
     /// A channel with one handle that has `all` capabilities, or nothing if
     /// its slots cannot be had. (Inline, so that what it is made with need not
@@ -93,7 +111,8 @@ impl<T> Hchan<T> {
         // These are all the fields.
         unsafe {
             let this = chan.as_ptr();
-            Header::write(chan.cast(), birth, capacity, all, Self::KIND);
+            let kind = Self::kind(&birth);
+            Header::write(chan.cast(), birth, capacity, all, kind);
             let returned = UnsafeCell::new(ManuallyDrop::new(Returned::new()));
             (&raw mut (*this).returned).write(returned);
             (&raw mut (*this).spare).write(Spare::none());

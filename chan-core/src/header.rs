@@ -40,18 +40,20 @@ mod guarded;
 pub(crate) use counts::Standing;
 pub(crate) use guarded::{Guarded, Notes};
 
+use std::borrow::Cow;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use crate::birth::Birth;
+use crate::birth::{Birth, Manners, Rare, Source};
 use crate::capability::{Capability, WeakCount, Word};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
-use crate::waitq::{Direction, Waiter};
-use crate::watch::ChannelId;
+use crate::waitq::{Direction, Site, Waiter};
+use crate::watch::{ChannelId, ScopeId};
 
 /// What waits and hand-overs touch fills a line, behind those of the sides.
 const _: () = assert!(
@@ -69,16 +71,23 @@ pub(crate) struct Header {
     handles: AtomicU64,
     memory: AtomicU32,
     pub(crate) maker: crate::registry::Maker,
-    birth: Birth,
+    /// The scope it was made in, as a watcher numbers them.
+    scope: u32,
     kind: &'static Kind,
+    /// The line that made it.
+    site: Site,
+    rare: Option<Box<Rare>>,
     /// Where the list of live channels keeps its links; guarded by its lock.
     pub(crate) links: crate::registry::Links,
     weak: WeakCount,
 }
 
-/// What is the same for all channels of an element.
+/// What is the same for all channels of an element and a use.
 pub(crate) struct Kind {
     pub(crate) element: fn() -> &'static str,
+    pub(crate) manners: Manners,
+    /// They are the ends of contexts: signals by nature.
+    pub(crate) is_context: bool,
     /// Frees the memory of the whole channel.
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
@@ -105,7 +114,7 @@ impl Header {
         all: Capability,
         kind: &'static Kind,
     ) {
-        let timed = birth.source().is_some();
+        let timed = (birth.rare.as_ref()).is_some_and(|rare| rare.source.is_some());
         let base = Flags::TIMED.when(timed);
         let buffered = capacity > 0 && !timed;
         let guarded = Guarded::new(base, buffered);
@@ -118,8 +127,10 @@ impl Header {
             (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
             (&raw mut (*header).memory).write(AtomicU32::new(1));
             (&raw mut (*header).maker).write(crate::registry::Maker::new());
-            (&raw mut (*header).birth).write(birth);
+            (&raw mut (*header).scope).write(birth.scope);
             (&raw mut (*header).kind).write(kind);
+            (&raw mut (*header).site).write(birth.site);
+            (&raw mut (*header).rare).write(birth.rare);
             (&raw mut (*header).links).write(crate::registry::Links::new());
             (&raw mut (*header).weak).write(WeakCount::new());
         }
@@ -206,8 +217,33 @@ impl Header {
         ChannelId(self.links.serial())
     }
 
-    pub(crate) fn birth(&self) -> &Birth {
-        &self.birth
+    /// The line that made it.
+    pub(crate) fn site(&self) -> Site {
+        self.site
+    }
+
+    /// The scope it was made in.
+    pub(crate) fn scope(&self) -> ScopeId {
+        ScopeId(self.scope)
+    }
+
+    pub(crate) fn manners(&self) -> Manners {
+        self.kind.manners
+    }
+
+    /// Whether it is the end of a context.
+    pub(crate) fn is_context(&self) -> bool {
+        self.kind.is_context
+    }
+
+    pub(crate) fn name(&self) -> Option<&Cow<'static, str>> {
+        self.rare.as_ref()?.name.as_ref()
+    }
+
+    /// What sends by itself, if anything does.
+    #[inline(always)]
+    pub(crate) fn source(&self) -> Option<&Arc<dyn Source>> {
+        self.rare.as_ref()?.source.as_ref()
     }
 
     /// `usize::MAX` without a limit.
@@ -223,18 +259,14 @@ impl Header {
 
     /// A count as users are to see it.
     pub(crate) fn shown(&self, count: usize) -> usize {
-        if self.birth.source().is_some() {
-            0
-        } else {
-            count
-        }
+        if self.source().is_some() { 0 } else { count }
     }
 
     /// Has a timer that is due fire (rule 70): before a look, or when one has
     /// found nothing. Called with no lock held. False if no time feeds this.
     #[inline]
     pub(crate) fn refresh(&self) -> bool {
-        let source = self.birth.source();
+        let source = self.source();
         source.inspect(|source| source.refresh()).is_some()
     }
 
@@ -386,7 +418,7 @@ impl<'a> Guard<'a> {
     /// timer was set anew, or the next tick is there already.
     pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
         let header = self.header();
-        ticket < self.outdated || header.birth.source().is_some() && self.len() > 0
+        ticket < self.outdated || header.source().is_some() && self.len() > 0
     }
 }
 

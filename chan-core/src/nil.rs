@@ -22,6 +22,8 @@ use crate::waitq::{Direction, Waiter};
 
 const KIND: Kind = Kind {
     element: || "nil",
+    manners: Manners::Go,
+    is_context: false,
     free: never_freed,
 };
 

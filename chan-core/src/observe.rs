@@ -567,7 +567,7 @@ impl Channel {
     /// assert_eq!(seen.name(), Some("a name"));
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.0.header().birth().name().map(|name| &**name)
+        self.0.header().name().map(|name| &**name)
     }
 
     /// The line that made it.
@@ -583,7 +583,7 @@ impl Channel {
     /// assert_eq!(seen.birth().line(), line!() - 3);
     /// ```
     pub fn birth(&self) -> &'static Location<'static> {
-        self.0.header().birth().site
+        self.0.header().site()
     }
 
     /// The scope it was made in.
@@ -601,7 +601,7 @@ impl Channel {
     /// assert_eq!(seen.scope(), ScopeId(7));
     /// ```
     pub fn scope(&self) -> ScopeId {
-        ScopeId(self.0.header().birth().scope)
+        self.0.header().scope()
     }
 
     /// The channel at one instant.
@@ -621,16 +621,15 @@ impl Channel {
     pub fn snapshot(&self) -> ChannelSnapshot {
         let header = self.0.header();
         let (state, waits) = read(header);
-        let birth = header.birth();
         ChannelSnapshot {
             id: header.id(),
-            name: birth.name().cloned(),
+            name: header.name().cloned(),
             element: header.element(),
-            birth: birth.site,
-            scope: ScopeId(birth.scope),
-            is_context: birth.is_context,
-            is_timer: birth.source().is_some(),
-            manners: birth.manners,
+            birth: header.site(),
+            scope: header.scope(),
+            is_context: header.is_context(),
+            is_timer: header.source().is_some(),
+            manners: header.manners(),
             capacity: (!header.is_unbounded()).then_some(header.capacity()),
             len: state.len,
             permits: state.permits,
