@@ -32,20 +32,14 @@ pub(crate) const UNBOUNDED: usize = usize::MAX;
 /// many channels share apart from what is a channel's own.)
 pub(crate) struct Birth {
     pub(crate) site: &'static Location<'static>,
-    /// What few channels have, in memory of its own.
-    pub(crate) rare: Option<Box<Rare>>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    /// What sends by itself, if anything does.
+    pub(crate) source: Option<Arc<dyn Source>>,
     /// The scope it was made in, as a watcher numbers them.
     pub(crate) scope: u32,
     pub(crate) manners: Manners,
     /// It is the end of a context: a signal by nature.
     pub(crate) is_context: bool,
-}
-
-/// What few channels are made with.
-pub(crate) struct Rare {
-    pub(crate) name: Option<Cow<'static, str>>,
-    /// What sends by itself, if anything does.
-    pub(crate) source: Option<Arc<dyn Source>>,
 }
 
 /// What feeds a channel by itself: time. Its channel has one slot, and seems

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::Location;
 
-use crate::birth::{Birth, Manners, Rare, UNBOUNDED};
+use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::chan::Chan;
 use crate::handle;
 use crate::receiver::Receiver;
@@ -145,15 +145,10 @@ impl Builder {
 
     #[inline(always)]
     fn birth(self, manners: Manners, site: &'static Location<'static>) -> Birth {
-        let rare = self.name.map(|name| {
-            Box::new(Rare {
-                name: Some(name),
-                source: None,
-            })
-        });
         Birth {
             site,
-            rare,
+            name: self.name,
+            source: None,
             scope: watch::current_scope().0,
             manners,
             is_context: false,

@@ -171,11 +171,13 @@ pub(crate) struct WeakCount(AtomicU64);
 /// A weak handle, among those ever made.
 const MADE: u64 = 1 << 32;
 
-impl WeakCount {
-    pub(crate) fn new() -> Self {
+impl Default for WeakCount {
+    fn default() -> Self {
         WeakCount(AtomicU64::new(0))
     }
+}
 
+impl WeakCount {
     pub(crate) fn add(&self) {
         let word = self.0.fetch_add(MADE | 1, Ordering::Relaxed);
         if word % MADE >= MADE / 2 {
@@ -190,11 +192,16 @@ impl WeakCount {
 
     /// Reads the live handles, and how many weak ones there were meanwhile: one
     /// at least if that changed. The same word before and after says that none
-    /// came and none was used.
-    pub(crate) fn around(&self, handles: impl FnOnce() -> Handles) -> (Handles, usize) {
-        let before = self.0.load(Ordering::Acquire);
+    /// came and none was used; so does that there is no count, which is there
+    /// before the first of them.
+    pub(crate) fn around<'c>(
+        count: impl Fn() -> Option<&'c WeakCount>,
+        handles: impl FnOnce() -> Handles,
+    ) -> (Handles, usize) {
+        let word = || count().map_or(0, |count| count.0.load(Ordering::Acquire));
+        let before = word();
         let handles = handles();
-        let after = self.0.load(Ordering::Acquire);
+        let after = word();
         let weak = (before % MADE).max(after % MADE);
         (handles, weak.max(u64::from(before != after)) as usize)
     }

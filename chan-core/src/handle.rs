@@ -15,7 +15,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 
 use crate::birth::{Birth, Manners, UNBOUNDED};
-use crate::capability::{Capability, Gone, Handles};
+use crate::capability::{Capability, Gone, Handles, WeakCount};
 use crate::hchan::Hchan;
 use crate::header::{Header, Standing};
 use crate::registry::HeaderRef;
@@ -142,7 +142,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
         // SAFETY: a handle keeps its channel alive, whose pointer this is.
         let memory = unsafe { HeaderRef::share(self.0.cast()) };
         memory.header().expect_weak();
-        memory.header().weak().add();
+        memory.header().ensure_rare().weak.add();
         WeakHandle {
             chan: self.0,
             memory,
@@ -161,11 +161,16 @@ impl<T, const CAN: u8> WeakHandle<T, CAN> {
     pub(crate) fn handles(&self) -> Handles {
         self.memory.header().handles()
     }
+
+    fn count(&self) -> &WeakCount {
+        let rare = self.memory.header().rare();
+        &rare.expect("made with the first weak handle").weak
+    }
 }
 
 impl<T, const CAN: u8> Clone for WeakHandle<T, CAN> {
     fn clone(&self) -> Self {
-        self.memory.header().weak().add();
+        self.count().add();
         WeakHandle {
             chan: self.chan,
             memory: self.memory.clone(),
@@ -175,7 +180,7 @@ impl<T, const CAN: u8> Clone for WeakHandle<T, CAN> {
 
 impl<T, const CAN: u8> Drop for WeakHandle<T, CAN> {
     fn drop(&mut self) {
-        self.memory.header().weak().remove();
+        self.count().remove();
     }
 }
 

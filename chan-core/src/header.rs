@@ -36,9 +36,12 @@
 
 mod counts;
 mod guarded;
+mod rare;
 
 pub(crate) use counts::Standing;
 pub(crate) use guarded::{Guarded, Notes};
+pub(crate) use rare::Rare;
+use rare::RarePlace;
 
 use std::borrow::Cow;
 use std::mem::ManuallyDrop;
@@ -46,8 +49,8 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::birth::{Birth, Manners, Rare, Source};
-use crate::capability::{Capability, WeakCount, Word};
+use crate::birth::{Birth, Manners, Source};
+use crate::capability::{Capability, Word};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
@@ -76,10 +79,9 @@ pub(crate) struct Header {
     kind: &'static Kind,
     /// The line that made it.
     site: Site,
-    rare: Option<Box<Rare>>,
+    rare: RarePlace,
     /// Where the list of live channels keeps its links; guarded by its lock.
     pub(crate) links: crate::registry::Links,
-    weak: WeakCount,
 }
 
 /// What is the same for all channels of an element and a use.
@@ -114,7 +116,7 @@ impl Header {
         all: Capability,
         kind: &'static Kind,
     ) {
-        let timed = (birth.rare.as_ref()).is_some_and(|rare| rare.source.is_some());
+        let timed = birth.source.is_some();
         let base = Flags::TIMED.when(timed);
         let buffered = capacity > 0 && !timed;
         let guarded = Guarded::new(base, buffered);
@@ -130,9 +132,8 @@ impl Header {
             (&raw mut (*header).scope).write(birth.scope);
             (&raw mut (*header).kind).write(kind);
             (&raw mut (*header).site).write(birth.site);
-            (&raw mut (*header).rare).write(birth.rare);
+            (&raw mut (*header).rare).write(RarePlace::new(birth.name, birth.source));
             (&raw mut (*header).links).write(crate::registry::Links::new());
-            (&raw mut (*header).weak).write(WeakCount::new());
         }
     }
 
@@ -236,14 +237,27 @@ impl Header {
         self.kind.is_context
     }
 
+    /// What few channels need, if this one has it.
+    #[inline(always)]
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.get()
+    }
+
+    /// The same, made if it is not there. Called with no lock held (U2 of
+    /// `rare`).
+    #[inline]
+    pub(crate) fn ensure_rare(&self) -> &Rare {
+        self.rare().unwrap_or_else(|| self.rare.make())
+    }
+
     pub(crate) fn name(&self) -> Option<&Cow<'static, str>> {
-        self.rare.as_ref()?.name.as_ref()
+        self.rare()?.name.as_ref()
     }
 
     /// What sends by itself, if anything does.
     #[inline(always)]
     pub(crate) fn source(&self) -> Option<&Arc<dyn Source>> {
-        self.rare.as_ref()?.source.as_ref()
+        self.rare()?.source.as_ref()
     }
 
     /// `usize::MAX` without a limit.

@@ -42,6 +42,7 @@ macro_rules! select {
 mod credits;
 mod ends;
 mod looks;
+mod rare;
 mod sides;
 mod tasks;
 mod waits;
@@ -160,7 +161,8 @@ fn pair(capacity: usize) -> [Chan<Traced>; 2] {
 fn birth() -> Birth {
     Birth {
         site: std::panic::Location::caller(),
-        rare: None,
+        name: None,
+        source: None,
         scope: 0,
         manners: Manners::Go,
         is_context: false,

@@ -33,7 +33,8 @@ pub(crate) fn header() -> &'static Header {
     NIL.get_or_init(|| {
         let birth = Birth {
             site: Location::caller(),
-            rare: None,
+            name: None,
+            source: None,
             scope: 0,
             manners: Manners::Go,
             is_context: false,

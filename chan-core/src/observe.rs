@@ -812,7 +812,7 @@ fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &m
 
 impl State {
     fn of(header: &Header, guard: &Guard<'_>) -> State {
-        let (handles, weak_handles) = header.weak().around(|| header.handles());
+        let (handles, weak_handles) = header.handles_and_weak();
         State {
             len: guard.len(),
             permits: guard.permits,

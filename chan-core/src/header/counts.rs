@@ -28,6 +28,11 @@ impl Header {
         self.word(Ordering::Acquire).handles()
     }
 
+    /// The live handles, and how many weak ones there were meanwhile.
+    pub(crate) fn handles_and_weak(&self) -> (Handles, usize) {
+        WeakCount::around(|| Some(&self.rare()?.weak), || self.handles())
+    }
+
     /// Whether a thread that waits yields: not where several may send and
     /// several receive, as far as the handles say. (Relaxed: it decides how to
     /// wait, and nothing is read that others have written.)
@@ -192,10 +197,6 @@ impl Header {
         if memory.fetch_add(1, Ordering::Relaxed) > i32::MAX as u32 {
             too_many_handles();
         }
-    }
-
-    pub(crate) fn weak(&self) -> &WeakCount {
-        &self.weak
     }
 
     /// Gives up a share of the memory, and frees it if it was the last.

@@ -31,7 +31,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::birth::{Birth, Manners, Rare, Source};
+use crate::birth::{Birth, Manners, Source};
 use crate::handle::{self, Handle, RX, TX};
 use crate::parker::Wake;
 use crate::results::{Received, Sent};
@@ -183,10 +183,8 @@ impl Feeder {
         });
         let birth = Birth {
             site,
-            rare: Some(Box::new(Rare {
-                name: Some(name.into()),
-                source: Some(Arc::clone(&feed) as Arc<dyn Source>),
-            })),
+            name: Some(name.into()),
+            source: Some(Arc::clone(&feed) as Arc<dyn Source>),
             scope: watch::current_scope().0,
             manners: Manners::Go,
             is_context: false,
