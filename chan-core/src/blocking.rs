@@ -493,9 +493,10 @@ impl<T> Hchan<T> {
     pub(crate) fn wait_closed(&self, deadline: Option<Instant>, site: Site) -> bool {
         let party = Party::thread(1, false, deadline.is_some());
         let waiter = waiter::<T>(&party, None, Direction::Close, site);
+        self.header().ensure_rare();
         {
             let mut guard = self.header().lock();
-            if guard.closed {
+            if guard.is_closed() {
                 return true;
             }
             // SAFETY: as in `send_slow`.

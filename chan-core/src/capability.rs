@@ -171,13 +171,11 @@ pub(crate) struct WeakCount(AtomicU64);
 /// A weak handle, among those ever made.
 const MADE: u64 = 1 << 32;
 
-impl Default for WeakCount {
-    fn default() -> Self {
+impl WeakCount {
+    pub(crate) fn new() -> Self {
         WeakCount(AtomicU64::new(0))
     }
-}
 
-impl WeakCount {
     pub(crate) fn add(&self) {
         let word = self.0.fetch_add(MADE | 1, Ordering::Relaxed);
         if word % MADE >= MADE / 2 {

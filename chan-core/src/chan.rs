@@ -409,7 +409,7 @@ macro_rules! go_sends {
                 let Some(chan) = self.chan() else {
                     panic!("close of nil channel");
                 };
-                if !chan.close(Some(site)) {
+                if !chan.close(site) {
                     let text = handle::misuse(chan, Misuse::DoubleClose, site);
                     panic!("{text}");
                 }
@@ -432,7 +432,7 @@ macro_rules! go_sends {
             pub fn try_close(&self) -> Result<(), CloseError> {
                 match self.chan() {
                     None => Err(CloseError::Nil),
-                    Some(chan) if chan.close(Some(Location::caller())) => Ok(()),
+                    Some(chan) if chan.close(Location::caller()) => Ok(()),
                     Some(_) => Err(CloseError::Closed),
                 }
             }

@@ -5,39 +5,54 @@
 //! dropped one by one, each with no lock held. What panics on the way keeps
 //! nobody asleep and takes no other value with it.
 
-use std::panic::{self, Location};
+use std::panic;
 use std::ptr::NonNull;
 
 use crate::hchan::Hchan;
 use crate::header::{Guard, Header};
+use crate::registry::Maker;
+use crate::waitq::{Site, WaitQueue};
 use crate::wakes::Wakes;
 use crate::{blocks, panics, registry, watch};
 
 impl<T> Hchan<T> {
-    /// Closes; false if it was closed. Whoever waits is woken.
-    pub(crate) fn close(&self, at: Option<&'static Location<'static>>) -> bool {
+    /// Closes at a line; false if it was closed. Whoever waits is woken.
+    pub(crate) fn close(&self, site: Site) -> bool {
+        // For the line; if it is closed, that of another close is kept.
+        if !self.header().is_closed() {
+            self.header().ensure_rare();
+        }
         let mut guard = self.header().lock();
-        let unheard = at.is_some() && watch::watcher().is_some() && is_unheard_of(&guard);
-        if !guard.close(at) {
+        let unheard = watch::watcher().is_some() && is_unheard_of(&guard);
+        if !guard.close() {
             return false;
         }
+        guard.set_closed_at(site);
         let waited_for = guard.owes_wakes();
         drop(guard);
-        // Channels that close because a side was dropped are the daily course.
-        if let Some(site) = at {
-            let closing = watch::Closing {
-                channel: self.header().id(),
-                birth: self.header().site(),
-                site,
-                unheard,
-            };
-            let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
-            self.attach(note, |notes| &mut notes.closed);
-        }
+        let closing = watch::Closing {
+            channel: self.header().id(),
+            birth: self.header().site(),
+            site,
+            unheard,
+        };
+        let note = watch::guarded(|watcher| watcher.closed(&closing)).flatten();
+        self.attach(note, |notes| &mut notes.closed);
         if waited_for {
             self.wake_the_settled();
         }
         true
+    }
+
+    /// Closes because nobody can send any more: the daily course, which a
+    /// watcher is not told of.
+    pub(crate) fn close_for_good(&self) {
+        let mut guard = self.header().lock();
+        let waited_for = guard.close() && guard.owes_wakes();
+        drop(guard);
+        if waited_for {
+            self.wake_the_settled();
+        }
     }
 
     /// After a close. A waker that panics keeps no one else asleep.
@@ -62,11 +77,15 @@ impl<T> Hchan<T> {
     /// Closes because nobody can receive any more, and drops what is left.
     pub(crate) fn close_and_discard(&self) {
         let mut guard = self.header().lock();
-        guard.close(None);
+        guard.close();
         let (waited_for, left) = (guard.owes_wakes(), guard.len() > 0);
         drop(guard);
         // Also if a waker panics.
-        let rest = left.then(|| Discard(self));
+        let rest = left.then(|| {
+            // Those who look are to know what was discarded.
+            self.header().ensure_rare();
+            Discard(self)
+        });
         if waited_for {
             self.wake_the_settled();
         }
@@ -96,8 +115,9 @@ impl<T> Hchan<T> {
         let Some(note) = note else { return };
         // Allocated here, in case there is none yet; dropped after the lock.
         let fresh = Box::<crate::header::Notes>::default();
+        self.header().ensure_rare();
         let mut guard = self.header().lock();
-        let notes = guard.notes.get_or_insert(fresh);
+        let notes = guard.rare_made().notes.get_or_insert(fresh);
         let old = place(notes).replace(note);
         drop(guard);
         drop(old);
@@ -130,6 +150,9 @@ impl<T> Hchan<T> {
         unsafe { registry::unlink(this.cast()) };
         // (A watcher's notes go with the memory.)
         if chan.header().len() > 0 {
+            if chan.header().is_shared() {
+                chan.header().ensure_rare();
+            }
             drop(Discard(chan));
         }
     }
@@ -183,11 +206,11 @@ impl<T> Drop for Discard<'_, T> {
 fn is_unheard_of(guard: &Guard<'_>) -> bool {
     let header = guard.header();
     let handles = header.handles();
-    let waits = [&guard.recvq, &guard.sendq, &guard.closeq];
+    let waits = [Some(&guard.recvq), Some(&guard.sendq), guard.closeq()];
     guard.sent() == 0
-        && waits.iter().all(|queue| queue.is_empty())
+        && waits.into_iter().flatten().all(WaitQueue::is_empty)
         && handles.send <= 1
         && handles.recv <= 1
-        && header.maker.is_this_thread()
+        && guard.maker == Maker::this_thread()
         && !header.is_context()
 }

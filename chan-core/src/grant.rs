@@ -127,7 +127,7 @@ impl<T> Step for CloseStep<'_, T> {
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<()> {
         // Nil is never closed.
         self.chan?;
-        guard.closed.then_some(())
+        guard.is_closed().then_some(())
     }
 
     fn conclude(&self, (): ()) {}

@@ -108,9 +108,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
             // Nobody is left who could tell the difference.
             _ if gone.all => {}
             Manners::Rust if gone.receivers => chan.close_and_discard(),
-            Manners::Rust => {
-                chan.close(None);
-            }
+            Manners::Rust => chan.close_for_good(),
             Manners::Go if watch::watcher().is_none() || chan.header().is_closed() => {}
             Manners::Go if gone.senders => chan.note(watch::Moment::Orphaned, |notes| {
                 &mut notes.receivers_orphaned
@@ -228,7 +226,7 @@ impl<T, const CAN: u8> Handle<T, CAN> {
 
         let _leave = Leave::<T, CAN>(self.0);
         if CAN == TX {
-            self.chan().close(None);
+            self.chan().close_for_good();
         } else {
             self.chan().close_and_discard();
         }
@@ -313,7 +311,7 @@ pub(crate) fn misuse<T>(
         watch::Misuse::SendAfterClose => "send on closed channel",
     };
     // A statement of its own: the lock is gone when the text is made.
-    let closed_at = chan.header().lock().closed_at;
+    let closed_at = chan.header().lock().closed_at();
     match closed_at {
         Some(at) => format!("{text} (closed at {at})"),
         None => text.to_owned(),

@@ -38,7 +38,7 @@
 //! handle's drop means ([`crate::handle`]).
 
 use std::alloc::{self, Layout};
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::birth::{Birth, Manners, UNBOUNDED};
@@ -46,12 +46,11 @@ use crate::blocks::{self, Spare};
 use crate::capability::Capability;
 use crate::header::{Guard, Guarded, Header, Kind};
 use crate::parker::Wake;
-use crate::registry;
+use crate::registry::{self, Maker};
 use crate::results::{Discarded, Forced, Received, Reserved, Sent};
 use crate::returned::{Comeback, Returned};
 use crate::ring::{self, Slot};
 use crate::sides::LINE;
-use crate::sync::{MutPtr, UnsafeCell};
 use crate::waitq::Waiter;
 
 /// The alignment that every allocator gives anyway.
@@ -62,7 +61,6 @@ const EASY: usize = 16;
 pub(crate) struct Hchan<T> {
     // First: a pointer to the channel is a pointer to its header.
     header: Header,
-    returned: UnsafeCell<ManuallyDrop<Returned<T>>>,
     spare: Spare<T>,
     /// Bytes of the allocation in front of the channel.
     skipped: usize,
@@ -112,9 +110,8 @@ impl<T> Hchan<T> {
         unsafe {
             let this = chan.as_ptr();
             let kind = Self::kind(&birth);
-            Header::write(chan.cast(), birth, capacity, all, kind);
-            let returned = UnsafeCell::new(ManuallyDrop::new(Returned::new()));
-            (&raw mut (*this).returned).write(returned);
+            let maker = Maker::this_thread();
+            Header::write(chan.cast(), birth, capacity, all, kind, maker);
             (&raw mut (*this).spare).write(Spare::none());
             (&raw mut (*this).skipped).write(skipped);
             let slots = (&raw mut (*this).slots).cast::<Slot<T>>();
@@ -128,7 +125,7 @@ impl<T> Hchan<T> {
                 }
             }
             // It is alive; `destroy` unlinks it before the memory goes.
-            registry::link(chan.cast());
+            registry::link(chan.cast(), maker);
         }
         Some(chan)
     }
@@ -182,11 +179,7 @@ impl<T> Hchan<T> {
     #[inline(always)]
     pub(crate) fn op<'g, 'h>(&'g self, guard: &'g mut Guard<'h>) -> Op<'g, 'h, T> {
         assert!(ptr::eq(guard.header(), &self.header));
-        Op {
-            chan: self,
-            guard,
-            returned: self.returned.get_mut(),
-        }
+        Op { chan: self, guard }
     }
 }
 
@@ -216,14 +209,15 @@ unsafe fn free<T>(header: NonNull<Header>) {
 pub(crate) struct Op<'g, 'h, T> {
     chan: &'g Hchan<T>,
     guard: &'g mut Guard<'h>,
-    returned: MutPtr<ManuallyDrop<Returned<T>>>,
 }
 
 impl<T> Op<'_, '_, T> {
-    #[inline(always)]
+    /// The values that came back, of a channel that has a place for them.
     fn returned(&mut self) -> &mut Returned<T> {
-        // SAFETY: the lock is held while `self` lives, and guards the list.
-        unsafe { self.returned.deref() }
+        let first = ptr::from_mut(&mut self.guard.rare_made().first);
+        // SAFETY: U4, it is a list of this channel's element, which nobody else
+        // makes or changes; such a list is a pointer, null if it is empty.
+        unsafe { &mut *first.cast() }
     }
 
     /// Whether there is room for a value without a new block.
@@ -266,7 +260,7 @@ impl<T> Op<'_, '_, T> {
     /// How many values a receiver could take without waiting.
     pub(crate) fn ready(&mut self) -> usize {
         let values = self.guard.len();
-        if self.guard.closed {
+        if self.guard.is_closed() {
             values
         } else {
             values + self.guard.sendq.len()
@@ -288,7 +282,7 @@ impl<T> Op<'_, '_, T> {
     /// Sends if that can be done at once.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn send(&mut self, value: T) -> Sent<T> {
-        if self.guard.closed {
+        if self.guard.is_closed() {
             return Sent::Closed(value);
         }
         if let Some(receiver) = Guarded::pop_claimed(&mut self.guard.recvq) {
@@ -343,7 +337,7 @@ impl<T> Op<'_, '_, T> {
     /// Receives if that can be done at once.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn recv(&mut self) -> Received<T> {
-        if self.guard.returned > 0
+        if self.guard.has_returned()
             && let Some(node) = self.pop_returned()
         {
             return Received::Returned(node);
@@ -353,7 +347,7 @@ impl<T> Op<'_, '_, T> {
             self.check();
             return Received::Value(value, wake);
         }
-        if self.guard.closed {
+        if self.guard.is_closed() {
             return Received::Closed;
         }
         match self.pop_sender_with_a_value() {
@@ -370,19 +364,20 @@ impl<T> Op<'_, '_, T> {
     /// Takes the value that came back first, in its node.
     #[cold]
     fn pop_returned(&mut self) -> Option<Box<Comeback<T>>> {
-        let node = self.returned().pop();
-        self.guard.returned -= u32::from(node.is_some());
+        let node = self.returned().pop()?;
+        self.guard.uncount_returned();
         self.check();
-        node
+        Some(node)
     }
 
     /// Takes out a value that nobody can receive any more.
     pub(crate) fn discard(&mut self) -> Option<Discarded<T>> {
-        let value = match self.pop_returned() {
-            Some(node) => Discarded::Returned(node),
-            None => Discarded::Value(self.pop()?),
+        let value = if self.guard.has_returned() {
+            Discarded::Returned(self.pop_returned()?)
+        } else {
+            Discarded::Value(self.pop()?)
         };
-        self.guard.discarded += 1;
+        self.guard.count_discarded();
         Some(value)
     }
 
@@ -402,7 +397,7 @@ impl<T> Op<'_, '_, T> {
     /// permit.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn admit(&mut self) -> Wake {
-        if self.guard.closed {
+        if self.guard.is_closed() {
             return self.guard.received_late();
         }
         let Some(sender) = Guarded::pop_claimed(&mut self.guard.sendq) else {
@@ -424,7 +419,7 @@ impl<T> Op<'_, '_, T> {
 
     /// Takes a permit if there is room for one.
     pub(crate) fn reserve(&mut self) -> Reserved {
-        if self.guard.closed {
+        if self.guard.is_closed() {
             return Reserved::Closed;
         }
         if self.guard.is_full() {
@@ -445,7 +440,7 @@ impl<T> Op<'_, '_, T> {
     pub(crate) fn release(&mut self) -> Wake {
         self.guard.permits -= 1;
         // (With the close everybody who waited has left.)
-        let wake = if self.guard.closed {
+        let wake = if self.guard.is_closed() {
             Wake::None
         } else {
             self.admit()
@@ -457,7 +452,7 @@ impl<T> Op<'_, '_, T> {
     /// Sends with a permit of a channel with a limit. It is spent, and there
     /// is room.
     pub(crate) fn send_permitted(&mut self, value: T) -> (Sent<T>, Wake) {
-        if self.guard.closed {
+        if self.guard.is_closed() {
             self.guard.permits -= 1;
             return (Sent::Closed(value), Wake::None);
         }
@@ -516,7 +511,8 @@ impl<T> Op<'_, '_, T> {
     /// A value that was handed over comes back: its receiver does not want it.
     /// It goes to the next one who waits, else to the list of the returned.
     ///
-    /// The node is used, or handed back to be dropped after the lock.
+    /// The node is used, or handed back to be dropped after the lock. There is a
+    /// place for the list (U2 of `rare`).
     pub(crate) fn give_back(
         &mut self,
         value: T,
@@ -524,7 +520,7 @@ impl<T> Op<'_, '_, T> {
         node: Box<Comeback<T>>,
     ) -> (Wake, Option<Box<Comeback<T>>>) {
         // After a close everybody who is queued has been told "closed".
-        let next = if self.guard.closed {
+        let next = if self.guard.is_closed() {
             None
         } else {
             Guarded::pop_claimed(&mut self.guard.recvq)
@@ -537,7 +533,7 @@ impl<T> Op<'_, '_, T> {
             ),
             None => {
                 self.returned().insert(node, ticket, value);
-                self.guard.returned += 1;
+                self.guard.count_returned();
                 self.check();
                 (Wake::None, None)
             }
@@ -567,10 +563,10 @@ impl<T> Op<'_, '_, T> {
         let with_values = self.guard.sendq.iter().filter(alive).filter(has_value);
         let with_values = with_values.count();
         let capacity = self.chan.header.capacity();
-        let (buffered, returned) = (self.chan.header.sides.len(), self.guard.returned as usize);
+        let (buffered, all) = (self.chan.header.sides.len(), self.guard.len());
         let guarded = &*self.guard;
-        if !guarded.closed {
-            assert!(buffered + returned == 0 || receivers == 0, "I1");
+        if !guarded.is_closed() {
+            assert!(all == 0 || receivers == 0, "I1");
             assert!(senders == 0 || buffered + guarded.permits >= capacity, "I2");
             if capacity != UNBOUNDED {
                 assert!(buffered + guarded.permits <= capacity, "I2");

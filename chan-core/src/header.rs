@@ -39,9 +39,8 @@ mod guarded;
 mod rare;
 
 pub(crate) use counts::Standing;
-pub(crate) use guarded::{Guarded, Notes};
-pub(crate) use rare::Rare;
-use rare::RarePlace;
+pub(crate) use guarded::Guarded;
+pub(crate) use rare::{Notes, Rare};
 
 use std::borrow::Cow;
 use std::mem::ManuallyDrop;
@@ -49,20 +48,21 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use rare::{GuardedRare, RarePlace};
+
 use crate::birth::{Birth, Manners, Source};
 use crate::capability::{Capability, Word};
 use crate::readiness::{Flags, Readiness, Seen};
+use crate::registry::{Links, Maker};
 use crate::sides::{LINE, Sides};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::waitq::{Direction, Site, Waiter};
 use crate::watch::{ChannelId, ScopeId};
 
-/// What waits and hand-overs touch fills a line, behind those of the sides.
+/// What waits and hand-overs touch fills a line.
 const _: () = assert!(
-    cfg!(loom)
-        || size_of::<usize>() < 8
-        || size_of::<Readiness>() + std::mem::offset_of!(Guarded, closeq) == LINE
+    cfg!(loom) || size_of::<usize>() < 8 || size_of::<Readiness>() + size_of::<Guarded>() == LINE
 );
 
 /// See the head of this file.
@@ -73,7 +73,6 @@ pub(crate) struct Header {
     guarded: UnsafeCell<Guarded>,
     handles: AtomicU64,
     memory: AtomicU32,
-    pub(crate) maker: crate::registry::Maker,
     /// The scope it was made in, as a watcher numbers them.
     scope: u32,
     kind: &'static Kind,
@@ -81,7 +80,7 @@ pub(crate) struct Header {
     site: Site,
     rare: RarePlace,
     /// Where the list of live channels keeps its links; guarded by its lock.
-    pub(crate) links: crate::registry::Links,
+    pub(crate) links: Links,
 }
 
 /// What is the same for all channels of an element and a use.
@@ -115,11 +114,12 @@ impl Header {
         capacity: usize,
         all: Capability,
         kind: &'static Kind,
+        maker: Maker,
     ) {
         let timed = birth.source.is_some();
         let base = Flags::TIMED.when(timed);
         let buffered = capacity > 0 && !timed;
-        let guarded = Guarded::new(base, buffered);
+        let guarded = Guarded::new(base, buffered, maker);
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
         unsafe {
@@ -128,12 +128,11 @@ impl Header {
             (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
             (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
             (&raw mut (*header).memory).write(AtomicU32::new(1));
-            (&raw mut (*header).maker).write(crate::registry::Maker::new());
             (&raw mut (*header).scope).write(birth.scope);
             (&raw mut (*header).kind).write(kind);
             (&raw mut (*header).site).write(birth.site);
             (&raw mut (*header).rare).write(RarePlace::new(birth.name, birth.source));
-            (&raw mut (*header).links).write(crate::registry::Links::new());
+            (&raw mut (*header).links).write(Links::new());
         }
     }
 
@@ -365,8 +364,8 @@ impl<'a> Guard<'a> {
             .base
             .and(Flags::RECEIVERS.when(!self.recvq.is_empty()))
             .and(Flags::SENDERS.when(!self.sendq.is_empty()));
-        let rare = usize::from(self.closed) | self.permits | self.returned as usize;
-        let flags = if rare == 0 { flags } else { self.rare(flags) };
+        let usual = self.state == Flags::default() && self.permits == 0;
+        let flags = if usual { flags } else { self.unusual(flags) };
         if flags != self.told {
             self.tell(flags);
         }
@@ -375,15 +374,15 @@ impl<'a> Guard<'a> {
     /// The flags of a channel that is closed, or has permits out or values that
     /// came back. (Out of line, so that the end of a guard is inline.)
     #[cold]
-    fn rare(&self, flags: Flags) -> Flags {
+    fn unusual(&self, flags: Flags) -> Flags {
         let promised = self.permits > 0 && !self.header.is_unbounded();
-        let flags = if self.closed {
-            flags.without(Flags::SENDERS).and(Flags::CLOSED)
+        let flags = if self.is_closed() {
+            flags.without(Flags::SENDERS)
         } else {
             flags
         };
         flags
-            .and(Flags::RETURNED.when(self.returned > 0))
+            .and(self.state)
             .and(Flags::PERMITS.when(promised))
             .and(Flags::FULL.when(promised && self.is_full()))
     }
@@ -414,7 +413,12 @@ impl<'a> Guard<'a> {
     /// Values in the channel.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.header.sides.len() + self.returned as usize
+        let returned = if self.has_returned() {
+            self.returned()
+        } else {
+            0
+        };
+        self.header.sides.len() + returned as usize
     }
 
     /// Values sent so far.
@@ -425,14 +429,8 @@ impl<'a> Guard<'a> {
     /// Values received so far. Those that came back are not.
     pub(crate) fn received(&self) -> u64 {
         let went = self.header.sides.head.index() + self.handed_over;
-        went - self.discarded - self.returned as u64
-    }
-
-    /// Whether a value that was handed over and comes back is out of date: its
-    /// timer was set anew, or the next tick is there already.
-    pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
-        let header = self.header();
-        ticket < self.outdated || header.source().is_some() && self.len() > 0
+        let not_received = |rare: &GuardedRare| rare.discarded + u64::from(rare.returned);
+        went - self.rare().map_or(0, not_received)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
 use crate::header::{Header, Kind};
 use crate::parker::Party;
+use crate::registry::Maker;
 use crate::spin::Yielding;
 use crate::waitq::{Direction, Waiter};
 
@@ -44,7 +45,7 @@ pub(crate) fn header() -> &'static Header {
         let all = Capability::SEND.and(Capability::RECV);
         // SAFETY: it is written here, whole.
         unsafe {
-            Header::write(place, birth, 0, all, &KIND);
+            Header::write(place, birth, 0, all, &KIND, Maker::this_thread());
             header.assume_init()
         }
     })
@@ -64,6 +65,9 @@ pub(crate) fn wait(
 ) {
     let party = Party::thread(1, false, deadline.is_some());
     let waiter = Waiter::new(NonNull::from(&party), None, direction, 0, site);
+    if direction == Direction::Close {
+        header().ensure_rare();
+    }
     // SAFETY: both live until the waiter is withdrawn below.
     unsafe { header().lock().park(NonNull::from(&waiter)) };
     while party.wait(deadline, Yielding::Yes) {}

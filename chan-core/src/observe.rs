@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::context::{Cancel, cancels};
-use crate::header::{Guard, Guarded, Header, Notes};
+use crate::header::{Guard, Header, Notes};
 use crate::nil;
 use crate::panics;
 use crate::parker::Wake;
@@ -755,7 +755,8 @@ fn read(header: &Header) -> (State, Vec<Wait>) {
     let mut waits = Vec::new();
     loop {
         let guard = header.lock();
-        let needed: usize = queues(&guard).into_iter().map(WaitQueue::len).sum();
+        let there = queues(&guard).into_iter().flatten();
+        let needed: usize = there.map(WaitQueue::len).sum();
         if needed > AT_A_TIME {
             let before = State::of(header, &guard);
             drop(guard);
@@ -796,7 +797,9 @@ fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &m
         loop {
             into.reserve(AT_A_TIME);
             let guard = header.lock();
-            let queue = queues(&guard)[number];
+            let Some(queue) = queues(&guard)[number] else {
+                break;
+            };
             if !queue.read_on(&turn, from_front, AT_A_TIME, |waiter| visit(waiter, into)) {
                 break;
             }
@@ -813,17 +816,18 @@ fn walk<R>(header: &Header, into: &mut Vec<R>, mut visit: impl FnMut(&Waiter, &m
 impl State {
     fn of(header: &Header, guard: &Guard<'_>) -> State {
         let (handles, weak_handles) = header.handles_and_weak();
+        let notes = guard.rare().and_then(|rare| rare.notes.as_deref());
         State {
             len: guard.len(),
             permits: guard.permits,
-            closed: guard.closed,
-            closed_at: guard.closed_at,
+            closed: guard.is_closed(),
+            closed_at: guard.closed_at(),
             handles,
             weak_handles,
             sent: guard.sent(),
             received: guard.received(),
             // Shares of what a watcher made; nothing is copied.
-            notes: guard.notes.as_deref().cloned().unwrap_or_default(),
+            notes: notes.cloned().unwrap_or_default(),
         }
     }
 
@@ -840,17 +844,19 @@ impl State {
     }
 }
 
-fn queues(guarded: &Guarded) -> [&WaitQueue; 4] {
+/// All queues that there are, each at its place.
+fn queues<'g>(guard: &'g Guard<'_>) -> [Option<&'g WaitQueue>; 4] {
     [
-        &guarded.recvq,
-        &guarded.sendq,
-        &guarded.closeq,
-        &guarded.handed,
+        Some(&guard.recvq),
+        Some(&guard.sendq),
+        guard.closeq(),
+        Some(&guard.handed),
     ]
 }
 
-fn all(guarded: &Guarded) -> impl Iterator<Item = &Waiter> {
-    queues(guarded).into_iter().flat_map(WaitQueue::iter)
+fn all<'g>(guard: &'g Guard<'_>) -> impl Iterator<Item = &'g Waiter> {
+    let queues = queues(guard).into_iter().flatten();
+    queues.flat_map(WaitQueue::iter)
 }
 
 /// One waiter, whose channel is locked.

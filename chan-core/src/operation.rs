@@ -1,7 +1,8 @@
 //! One operation of a task, from its first poll to its end.
 //!
 //! It is tried as it is. Only if it has to wait are a party and a waiter made,
-//! in the future itself: waiting allocates nothing. What a select needs is in
+//! in the future itself: waiting allocates nothing (but for the first on a
+//! channel who waits for its close). What a select needs is in
 //! [`crate::task_wait`]; with one case there is no order, no claim of several,
 //! and one lock.
 //!
@@ -161,7 +162,11 @@ impl<S: Step> Operation<S> {
         // Foreign code, so before the lock.
         let waker = cx.waker().clone();
         let waiter = self.make_queued(waker);
-        let mut guard = self.header_or_nil().lock();
+        let header = self.header_or_nil();
+        if S::DIRECTION == Direction::Close {
+            header.ensure_rare();
+        }
+        let mut guard = header.lock();
         if let Some(got) = self.step.attempt(&mut guard) {
             drop(guard);
             self.stage.set(Stage::Over);

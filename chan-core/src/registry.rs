@@ -45,32 +45,29 @@ impl Links {
     pub(crate) fn serial(&self) -> u64 {
         self.serial.get()
     }
+
+    /// Of one that was entered.
+    #[cfg(not(loom))]
+    fn list(&self) -> &'static List {
+        &ALIVE[number_of_list(self.serial())]
+    }
 }
 
 /// The thread that made a channel: its number says which list it is in.
-/// Guarded as the links are.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(loom, allow(dead_code, reason = "models have no list"))]
-pub(crate) struct Maker(Cell<u32>);
+pub(crate) struct Maker(u32);
 
 impl Maker {
-    pub(crate) const fn new() -> Self {
-        Maker(Cell::new(0))
-    }
-
-    /// Whether this thread has made the channel.
     #[cfg(not(loom))]
-    pub(crate) fn is_this_thread(&self) -> bool {
-        self.0.get() == number_of_this_thread()
+    #[inline]
+    pub(crate) fn this_thread() -> Self {
+        Maker(number_of_this_thread())
     }
 
     #[cfg(loom)]
-    pub(crate) fn is_this_thread(&self) -> bool {
-        false
-    }
-
-    #[cfg(not(loom))]
-    fn list(&self) -> &'static List {
-        &ALIVE[self.0.get() as usize % LISTS]
+    pub(crate) fn this_thread() -> Self {
+        Maker(0)
     }
 }
 
@@ -154,7 +151,13 @@ static TURN: Mutex<()> = Mutex::new(());
 #[cfg(not(loom))]
 const AT_A_TIME: usize = 256;
 
-/// Enters a channel.
+/// The list of the channel with this serial number, which is not 0.
+#[cfg(not(loom))]
+fn number_of_list(serial: u64) -> usize {
+    ((serial - 1) % LISTS as u64) as usize
+}
+
+/// Enters a channel that this thread, whose number is given, has made.
 ///
 /// # Safety
 ///
@@ -162,14 +165,11 @@ const AT_A_TIME: usize = 256;
 /// pointer of the whole channel; [`unlink`] comes before the memory goes.
 #[cfg(not(loom))]
 #[inline]
-pub(crate) unsafe fn link(header: NonNull<Header>) {
-    let thread = number_of_this_thread();
-    let number = thread as usize % LISTS;
+pub(crate) unsafe fn link(header: NonNull<Header>, maker: Maker) {
+    let number = maker.0 as usize % LISTS;
     let list = &ALIVE[number];
     // SAFETY: alive.
     let links = unsafe { &header.as_ref().links };
-    // SAFETY: alive.
-    unsafe { header.as_ref() }.maker.0.set(thread);
     list.lock.lock();
     let entered = list.entered.get();
     list.entered.set(entered + 1);
@@ -192,8 +192,8 @@ pub(crate) unsafe fn link(header: NonNull<Header>) {
 #[inline]
 pub(crate) unsafe fn unlink(header: NonNull<Header>) {
     // SAFETY: linked, hence alive.
-    let (links, maker) = unsafe { (&header.as_ref().links, &header.as_ref().maker) };
-    let list = maker.list();
+    let links = unsafe { &header.as_ref().links };
+    let list = links.list();
     list.lock.lock();
     let (next, prev) = (links.next.get(), links.prev.get());
     if list.cursor.get() == Some(header) {
@@ -251,7 +251,10 @@ pub(crate) fn alive() -> Vec<HeaderRef> {
 #[cfg(not(loom))]
 pub(crate) fn find(serial: u64) -> Option<HeaderRef> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let list = &ALIVE[(serial.checked_sub(1)? % LISTS as u64) as usize];
+    if serial == 0 {
+        return None;
+    }
+    let list = &ALIVE[number_of_list(serial)];
     let (mut started, mut found) = (false, None);
     loop {
         list.lock.lock();
@@ -302,7 +305,7 @@ fn number_of_this_thread() -> u32 {
 
 // Models look at one channel at a time; the list is not part of them.
 #[cfg(loom)]
-pub(crate) unsafe fn link(_: NonNull<Header>) {
+pub(crate) unsafe fn link(_: NonNull<Header>, _: Maker) {
     let _ = LISTS;
 }
 #[cfg(loom)]

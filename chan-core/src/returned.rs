@@ -54,15 +54,13 @@ impl<T> Comeback<T> {
 }
 
 /// Values that came back, ordered by hand-off. (How many, the header knows.)
+/// It is a pointer, null if there are none: that much a header can keep.
+#[repr(transparent)]
 pub(crate) struct Returned<T> {
     first: Option<Box<Comeback<T>>>,
 }
 
 impl<T> Returned<T> {
-    pub(crate) fn new() -> Self {
-        Returned { first: None }
-    }
-
     /// Puts a value where its hand-off says.
     pub(crate) fn insert(&mut self, mut node: Box<Comeback<T>>, ticket: u64, value: T) {
         node.ticket = ticket;
@@ -128,6 +126,12 @@ impl<T> Drop for Returned<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    impl<T> Returned<T> {
+        fn new() -> Self {
+            Returned { first: None }
+        }
+    }
 
     fn drain(returned: &mut Returned<u64>) -> Vec<u64> {
         std::iter::from_fn(|| returned.pop().map(|node| node.into_value())).collect()

@@ -180,7 +180,7 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn close(&self) -> Result<(), AlreadyClosed> {
-        if self.0.chan().close(Some(Location::caller())) {
+        if self.0.chan().close(Location::caller()) {
             Ok(())
         } else {
             Err(AlreadyClosed)

@@ -184,6 +184,7 @@ impl<T, F> Erased for RecvWaiting<'_, T, F> {
 /// the slot, to be taken out once.
 pub(crate) unsafe fn give_back<T>(chan: &Hchan<T>, waiter: &Waiter, slot: &Slot<T>) {
     let node = Comeback::empty();
+    chan.header().ensure_rare();
     let mut guard = chan.header().lock();
     // SAFETY: the caller's promise. Leaving the queue and giving back are one
     // step, so that a watcher never sees the value nowhere.

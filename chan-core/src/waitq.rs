@@ -2,7 +2,8 @@
 //!
 //! A [`Waiter`] is one case of a waiting [`Party`]: Go's `sudog`. It lives
 //! with its party (in a stack frame or a pinned future), and is linked into
-//! the queue of its channel; waiting allocates nothing. The list is doubly
+//! the queue of its channel; waiting allocates nothing. (The first on a channel
+//! who waits for its close makes the place for that queue.) The list is doubly
 //! linked so that a losing case or a dropped future leaves in O(1).
 //!
 //! Q1  Everything in `links` is guarded by the lock of the waiter's channel.

@@ -199,6 +199,12 @@ impl Header {
         }
     }
 
+    /// Whether somebody besides the handles has a share of the memory. (Asked by
+    /// the last who uses them, off the list: nobody can get one but by another.)
+    pub(crate) fn is_shared(&self) -> bool {
+        self.memory.load(Ordering::Relaxed) > 1
+    }
+
     /// Gives up a share of the memory, and frees it if it was the last.
     ///
     /// # Safety

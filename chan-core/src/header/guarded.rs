@@ -1,25 +1,18 @@
 //! What the lock of a channel guards: who waits on it, how waits end, and its
 //! history. Every rule of the element is in [`crate::hchan`].
 
-use std::panic::Location;
 use std::ptr::NonNull;
 
+use super::Guard;
+use super::rare::GuardedRare;
 use crate::parker::{self, Wake};
 use crate::readiness::Flags;
-use crate::waitq::{Direction, Outcome, Place, WaitQueue, Waiter};
-use crate::watch::Note;
+use crate::registry::Maker;
+use crate::waitq::{Direction, Outcome, Place, Site, WaitQueue, Waiter};
 
-/// Notes of a watcher; there only if one was installed when they were due.
-#[derive(Clone, Default)]
-pub(crate) struct Notes {
-    pub(crate) closed: Option<Note>,
-    pub(crate) receivers_orphaned: Option<Note>,
-    pub(crate) senders_orphaned: Option<Note>,
-}
-
-/// What the lock guards. In this order: what each wait and each hand-over
-/// touches is in one cache line, with the word of [`Readiness`] before it, and
-/// the rest is touched seldom.
+/// What the lock guards: what each wait and each hand-over touches. It fills a
+/// cache line with the word of [`Readiness`] before it; what few channels need
+/// is elsewhere ([`super::rare`]).
 ///
 /// [`Readiness`]: crate::readiness::Readiness
 #[repr(C)]
@@ -29,50 +22,50 @@ pub(crate) struct Guarded {
     /// What those without the lock are told, and what they always are.
     pub(super) told: Flags,
     pub(super) base: Flags,
-    pub(crate) closed: bool,
+    /// Whether it is closed, and whether values came back and are in no slot:
+    /// these two flags.
+    pub(super) state: Flags,
     /// What the two sides are told (L2 of `sides`).
     pub(super) plain: bool,
-    /// Values that came back and are in no slot. (Each has an allocation.)
-    pub(crate) returned: u32,
+    /// Who made it: fixed, and here because there is room.
+    pub(crate) maker: Maker,
     /// Slots of the buffer that are promised to permits.
     pub(crate) permits: usize,
     pub(crate) handed: WaitQueue,
     pub(super) next_ticket: u64,
     /// Values that went from a sender to a receiver without the buffer.
     pub(crate) handed_over: u64,
-    pub(crate) closeq: WaitQueue,
-    /// The line of an explicit close.
-    pub(crate) closed_at: Option<&'static Location<'static>>,
-    /// Values that left the buffer because nobody could receive them any more.
-    pub(crate) discarded: u64,
-    /// Values handed over before this ticket do not come back.
-    pub(super) outdated: u64,
-    pub(crate) notes: Option<Box<Notes>>,
 }
 
 impl Guarded {
     /// Of a channel that nobody has used. `base` is what those without the lock
     /// are always told, `buffered` whether anything can be plain.
     #[inline(always)]
-    pub(super) fn new(base: Flags, buffered: bool) -> Self {
+    pub(super) fn new(base: Flags, buffered: bool, maker: Maker) -> Self {
         Guarded {
             recvq: WaitQueue::new(),
             sendq: WaitQueue::new(),
             told: base,
             base,
-            closed: false,
+            state: Flags::default(),
             plain: buffered,
+            maker,
             permits: 0,
-            returned: 0,
             handed: WaitQueue::new(),
             next_ticket: 1,
             handed_over: 0,
-            discarded: 0,
-            outdated: 0,
-            closeq: WaitQueue::new(),
-            closed_at: None,
-            notes: None,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.is_closed()
+    }
+
+    /// Whether values came back that nobody has received.
+    #[inline(always)]
+    pub(crate) fn has_returned(&self) -> bool {
+        self.state.has_returned()
     }
 
     /// The next number of an arrival or a hand-off.
@@ -80,49 +73,6 @@ impl Guarded {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         ticket
-    }
-
-    /// From here on, what was handed over before does not come back.
-    pub(crate) fn outdate(&mut self) {
-        self.outdated = self.next_ticket;
-    }
-
-    /// Queues a waiter.
-    ///
-    /// # Safety
-    ///
-    /// As for [`WaitQueue::push_back`]; the waiter's channel is this one.
-    #[inline(always)]
-    pub(crate) unsafe fn park(&mut self, waiter: NonNull<Waiter>) {
-        let ticket = self.ticket();
-        // SAFETY: the caller's promise.
-        unsafe {
-            waiter.as_ref().set_ticket(ticket);
-            let (queue, place) = match waiter.as_ref().direction() {
-                Direction::Recv => (&mut self.recvq, Place::Recvq),
-                Direction::Send => (&mut self.sendq, Place::Sendq),
-                Direction::Close => (&mut self.closeq, Place::Closeq),
-            };
-            queue.push_back(waiter, place);
-        }
-    }
-
-    /// Takes a waiter out of whatever queue it is in, if any.
-    ///
-    /// # Safety
-    ///
-    /// The waiter is alive and its channel is this one.
-    pub(crate) unsafe fn withdraw(&mut self, waiter: NonNull<Waiter>) {
-        // SAFETY: alive, and `place` says where it is.
-        unsafe {
-            match waiter.as_ref().place() {
-                Place::Nowhere => {}
-                Place::Recvq => self.recvq.remove(waiter),
-                Place::Sendq => self.sendq.remove(waiter),
-                Place::Handed => self.handed.remove(waiter),
-                Place::Closeq => self.closeq.remove(waiter),
-            }
-        }
     }
 
     /// Takes the oldest waiter that is not won by another channel out of a
@@ -178,28 +128,129 @@ impl Guarded {
             parker::finish(party.as_ptr())
         }
     }
+}
+
+impl Guard<'_> {
+    /// Who waits for the close, if anybody ever did.
+    #[inline(always)]
+    pub(crate) fn closeq(&self) -> Option<&WaitQueue> {
+        Some(&self.rare()?.closeq)
+    }
+
+    /// The line of an explicit close.
+    pub(crate) fn closed_at(&self) -> Option<Site> {
+        self.rare()?.closed_at
+    }
+
+    /// Of a channel that was closed just now, and has a place for the line.
+    pub(crate) fn set_closed_at(&mut self, site: Site) {
+        self.rare_made().closed_at = Some(site);
+    }
+
+    /// From here on, what was handed over before does not come back. Of a timer,
+    /// which has a place for that.
+    pub(crate) fn outdate(&mut self) {
+        let next = self.next_ticket;
+        self.rare_made().outdated = next;
+    }
+
+    /// Whether a value that was handed over and comes back is out of date: its
+    /// timer was set anew, or the next tick is there already.
+    pub(crate) fn is_outdated(&self, ticket: u64) -> bool {
+        let is_older = |rare: &GuardedRare| ticket < rare.outdated;
+        self.rare().is_some_and(is_older) || self.header().source().is_some() && self.len() > 0
+    }
+
+    /// Values that came back and are in no slot.
+    #[cold]
+    pub(super) fn returned(&self) -> u32 {
+        self.rare().map_or(0, |rare| rare.returned)
+    }
+
+    /// A value has come back, which is in no slot.
+    pub(crate) fn count_returned(&mut self) {
+        self.state = self.state.and(Flags::RETURNED);
+        self.rare_made().returned += 1;
+    }
+
+    /// One of those is received, or discarded.
+    pub(crate) fn uncount_returned(&mut self) {
+        let rare = self.rare_made();
+        rare.returned -= 1;
+        if rare.returned == 0 {
+            self.state = self.state.without(Flags::RETURNED);
+        }
+    }
+
+    /// A value was taken out that nobody can receive any more. (It is counted
+    /// where somebody may look: U2 of `rare`.)
+    pub(crate) fn count_discarded(&mut self) {
+        if let Some(rare) = self.rare_mut() {
+            rare.discarded += 1;
+        }
+    }
+
+    /// Queues a waiter.
+    ///
+    /// # Safety
+    ///
+    /// As for [`WaitQueue::push_back`]; the waiter's channel is this one. For
+    /// who waits for the close there is a place (U2 of `rare`).
+    #[inline(always)]
+    pub(crate) unsafe fn park(&mut self, waiter: NonNull<Waiter>) {
+        let ticket = self.ticket();
+        // SAFETY: the caller's promise.
+        unsafe {
+            waiter.as_ref().set_ticket(ticket);
+            let (queue, place) = match waiter.as_ref().direction() {
+                Direction::Recv => (&mut self.recvq, Place::Recvq),
+                Direction::Send => (&mut self.sendq, Place::Sendq),
+                Direction::Close => (&mut self.rare_made().closeq, Place::Closeq),
+            };
+            queue.push_back(waiter, place);
+        }
+    }
+
+    /// Takes a waiter out of whatever queue it is in, if any.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is alive and its channel is this one.
+    pub(crate) unsafe fn withdraw(&mut self, waiter: NonNull<Waiter>) {
+        // SAFETY: alive, and `place` says where it is.
+        unsafe {
+            match waiter.as_ref().place() {
+                Place::Nowhere => {}
+                Place::Recvq => self.recvq.remove(waiter),
+                Place::Sendq => self.sendq.remove(waiter),
+                Place::Handed => self.handed.remove(waiter),
+                Place::Closeq => self.rare_made().closeq.remove(waiter),
+            }
+        }
+    }
 
     /// A value was received after the close: what its watcher is owed.
     #[cold]
     pub(crate) fn received_late(&self) -> Wake {
-        let note = self.notes.as_ref().and_then(|notes| notes.closed.clone());
+        let notes = self.rare().and_then(|rare| rare.notes.as_ref());
+        let note = notes.and_then(|notes| notes.closed.clone());
         note.map_or(Wake::None, Wake::Late)
     }
 
     /// Whether somebody a close has settled is still to be woken.
     #[inline]
     pub(crate) fn owes_wakes(&self) -> bool {
-        !self.recvq.is_empty() || !self.sendq.is_empty() || !self.closeq.is_empty()
+        let waited_for = self.closeq().is_some_and(|closeq| !closeq.is_empty());
+        !self.recvq.is_empty() || !self.sendq.is_empty() || waited_for
     }
 
     /// Closes: from here on every waiter has its answer. False if closed.
     #[inline]
-    pub(crate) fn close(&mut self, at: Option<&'static Location<'static>>) -> bool {
-        if self.closed {
+    pub(crate) fn close(&mut self) -> bool {
+        if self.is_closed() {
             return false;
         }
-        self.closed = true;
-        self.closed_at = at;
+        self.state = self.state.and(Flags::CLOSED);
         if self.owes_wakes() {
             self.settle();
         }
@@ -208,8 +259,8 @@ impl Guarded {
 
     /// Tells whoever waits that the channel is closed.
     fn settle(&mut self) {
-        let queues = [&self.recvq, &self.sendq, &self.closeq];
-        for waiter in queues.into_iter().flat_map(WaitQueue::iter) {
+        let queues = [Some(&self.recvq), Some(&self.sendq), self.closeq()];
+        for waiter in queues.into_iter().flatten().flat_map(WaitQueue::iter) {
             let party = waiter.party();
             // SAFETY: linked, hence alive; the claim makes it ours.
             unsafe {
@@ -223,7 +274,10 @@ impl Guarded {
 
     /// After [`Guarded::close`]: takes waiters out, until `wakes` is full.
     pub(crate) fn take_wakes(&mut self, wakes: &mut crate::wakes::Wakes) {
-        for queue in [&mut self.recvq, &mut self.sendq, &mut self.closeq] {
+        let (guarded, rare) = self.both();
+        let closeq = rare.map(|rare| &mut rare.closeq);
+        let queues = [Some(&mut guarded.recvq), Some(&mut guarded.sendq), closeq];
+        for queue in queues.into_iter().flatten() {
             while !wakes.is_full() {
                 let Some(waiter) = queue.pop_front() else {
                     break;
@@ -237,7 +291,7 @@ impl Guarded {
                         // A task is seen until it is polled, as after a
                         // hand-off ([`Guarded::complete`]).
                         if party.as_ref().is_task() {
-                            self.handed.push_back(waiter, Place::Handed);
+                            guarded.handed.push_back(waiter, Place::Handed);
                         }
                     }
                 }

@@ -1,5 +1,7 @@
 //! The box of what few channels need: who makes it, and who looks meanwhile.
 
+use std::panic::Location;
+
 use loom::thread;
 
 use super::{Traced, birth, model};
@@ -19,6 +21,35 @@ fn two_make_the_box_at_once() {
         assert_eq!(chan.chan().header().handles_and_weak().1, 2);
         drop((mine, theirs));
         assert_eq!(chan.chan().header().handles_and_weak().1, 0);
+    });
+    // What the lock guards of it: one of the two keeps its line.
+    model(|| {
+        let chan: Handle<Traced, ALL> = handle::make(birth(), 1);
+        let other = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.chan().close(Location::caller()))
+        };
+        let mine = chan.chan().close(Location::caller());
+        assert!(mine != other.join().unwrap(), "closed once");
+        let guard = chan.chan().header().lock();
+        assert!(guard.closed_at().is_some());
+    });
+}
+
+/// Header, `rare`: one makes the box, before it takes the lock, while another
+/// has the lock and looks for it.
+#[test]
+fn who_makes_the_box_meets_who_locks() {
+    model(|| {
+        let chan: Handle<Traced, ALL> = handle::make(birth(), 1);
+        let closer = {
+            let chan = chan.clone();
+            thread::spawn(move || chan.chan().close(Location::caller()))
+        };
+        let guard = chan.chan().header().lock();
+        assert_eq!(guard.closed_at().is_some(), guard.is_closed());
+        drop(guard);
+        assert!(closer.join().unwrap());
     });
 }
 
