@@ -44,7 +44,7 @@ use std::ptr::{self, NonNull};
 use crate::birth::{Birth, Manners, UNBOUNDED};
 use crate::blocks::{self, Spare};
 use crate::capability::Capability;
-use crate::header::{Guard, Guarded, Header, Kind};
+use crate::header::{Guard, Guarded, Header, Kind, Origin};
 use crate::parker::Wake;
 use crate::registry::{self, Maker};
 use crate::results::{Discarded, Forced, Received, Reserved, Sent};
@@ -104,14 +104,14 @@ impl<T> Hchan<T> {
     /// waited for.)
     #[inline(always)]
     pub(crate) fn new(birth: Birth, capacity: usize, all: Capability) -> Option<NonNull<Self>> {
+        let (kind, origin) = (Self::kind(&birth), Origin::of(birth));
         let (chan, skipped) = Self::allocate(capacity)?;
         // SAFETY: just allocated for it and its slots, and nobody knows it yet.
         // These are all the fields.
         unsafe {
             let this = chan.as_ptr();
-            let kind = Self::kind(&birth);
             let maker = Maker::this_thread();
-            Header::write(chan.cast(), birth, capacity, all, kind, maker);
+            Header::write(chan.cast(), origin, capacity, all, kind, maker);
             (&raw mut (*this).spare).write(Spare::none());
             (&raw mut (*this).skipped).write(skipped);
             let slots = (&raw mut (*this).slots).cast::<Slot<T>>();

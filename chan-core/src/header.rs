@@ -83,6 +83,28 @@ pub(crate) struct Header {
     pub(crate) links: Links,
 }
 
+/// What a channel is made with, as its header keeps it.
+pub(crate) struct Origin {
+    site: Site,
+    scope: u32,
+    timed: bool,
+    rare: RarePlace,
+}
+
+impl Origin {
+    /// Makes the box that it needs, if it does: before there is a channel, so
+    /// that nothing that must be dropped is kept meanwhile, in memory.
+    #[inline(always)]
+    pub(crate) fn of(birth: Birth) -> Self {
+        Origin {
+            site: birth.site,
+            scope: birth.scope,
+            timed: birth.source.is_some(),
+            rare: RarePlace::new(birth.name, birth.source),
+        }
+    }
+}
+
 /// What is the same for all channels of an element and a use.
 pub(crate) struct Kind {
     pub(crate) element: fn() -> &'static str,
@@ -110,15 +132,14 @@ impl Header {
     #[inline]
     pub(crate) unsafe fn write(
         place: NonNull<Header>,
-        birth: Birth,
+        origin: Origin,
         capacity: usize,
         all: Capability,
         kind: &'static Kind,
         maker: Maker,
     ) {
-        let timed = birth.source.is_some();
-        let base = Flags::TIMED.when(timed);
-        let buffered = capacity > 0 && !timed;
+        let base = Flags::TIMED.when(origin.timed);
+        let buffered = capacity > 0 && !origin.timed;
         let guarded = Guarded::new(base, buffered, maker);
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
@@ -128,10 +149,10 @@ impl Header {
             (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
             (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
             (&raw mut (*header).memory).write(AtomicU32::new(1));
-            (&raw mut (*header).scope).write(birth.scope);
+            (&raw mut (*header).scope).write(origin.scope);
             (&raw mut (*header).kind).write(kind);
-            (&raw mut (*header).site).write(birth.site);
-            (&raw mut (*header).rare).write(RarePlace::new(birth.name, birth.source));
+            (&raw mut (*header).site).write(origin.site);
+            (&raw mut (*header).rare).write(origin.rare);
             (&raw mut (*header).links).write(Links::new());
         }
     }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
-use crate::header::{Header, Kind};
+use crate::header::{Header, Kind, Origin};
 use crate::parker::Party;
 use crate::registry::Maker;
 use crate::spin::Yielding;
@@ -40,12 +40,13 @@ pub(crate) fn header() -> &'static Header {
             manners: Manners::Go,
             is_context: false,
         };
+        let origin = Origin::of(birth);
         let mut header = Box::<Header>::new_uninit();
         let place = NonNull::from(&mut *header).cast();
         let all = Capability::SEND.and(Capability::RECV);
         // SAFETY: it is written here, whole.
         unsafe {
-            Header::write(place, birth, 0, all, &KIND, Maker::this_thread());
+            Header::write(place, origin, 0, all, &KIND, Maker::this_thread());
             header.assume_init()
         }
     })
