@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chan_core::observe::{self, Channel};
 use chan_core::select::CaseSet;
 use chan_core::{
     Builder, Chan, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, WeakSender,
@@ -423,4 +424,36 @@ fn a_wake_that_drops_others_who_wait() {
         assert_eq!(poll_box(&mut third), Poll::Ready(None));
         assert!(wakers[2].0.lock().unwrap().is_none());
     }
+}
+
+/// The box that counts what was discarded is made for that, if need be: these
+/// channels have no name, which would have brought one.
+#[test]
+fn what_nobody_could_receive_was_not_received() {
+    let born_at = |line: u32| {
+        let is_it = |seen: &Channel| (seen.birth().file(), seen.birth().line()) == (file!(), line);
+        observe::channels().into_iter().find(is_it).expect("alive")
+    };
+    let (tx, rx) = bounded::<u8>(3);
+    let seen = born_at(line!() - 1);
+    (0..3).for_each(|n| tx.send(n).unwrap());
+    rx.recv().unwrap();
+    drop(rx);
+    let look = || {
+        let now = seen.snapshot();
+        (now.sent, now.received, now.len, now.closed)
+    };
+    assert_eq!(look(), (3, 1, 0, true));
+    drop(tx);
+    assert_eq!(look(), (3, 1, 0, true));
+
+    // The last handle of all: nobody closes, and a watcher still looks.
+    let chan = Chan::<u8>::new(3);
+    let seen = born_at(line!() - 1);
+    (0..3).for_each(|n| chan.send(n));
+    assert_eq!(chan.recv(), Some(0));
+    drop(chan);
+    let end = seen.snapshot();
+    assert_eq!((end.sent, end.received, end.len), (3, 1, 0));
+    assert_eq!((end.name, end.weak_handles, end.closed_at), (None, 0, None));
 }
