@@ -41,8 +41,8 @@ impl<T> Hchan<T> {
     /// takes loads only.
     #[inline(always)]
     pub(crate) fn try_send(&self, value: T) -> Result<(), Refused<T>> {
-        if let Some(out) = self.header().sides.full_at() {
-            return match self.header().is_still_full(out) {
+        if let Some(out) = self.header().sides.full() {
+            return match self.header().is_only_full(out) {
                 true => Err(Refused::Full(value)),
                 false => self.try_send_full(value),
             };
@@ -147,8 +147,8 @@ impl<T> Hchan<T> {
     /// closed takes loads only.
     #[inline(always)]
     pub(crate) fn try_recv(&self) -> Result<T, Nothing> {
-        if let Some(gone_in) = self.header().sides.empty_at() {
-            return match self.header().is_still_empty(gone_in) {
+        if let Some(gone_in) = self.header().sides.empty() {
+            return match self.header().is_only_empty(gone_in) {
                 true => Err(Nothing::Empty),
                 false => self.try_recv_empty(),
             };
@@ -351,7 +351,7 @@ impl<T> Hchan<T> {
             Err(Refused::Full(value)) => {
                 let sides = &self.header().sides;
                 let yielding = self.header().yielding();
-                if !spin::look_ahead(sides.capacity(), yielding, || !sides.are_full()) {
+                if !spin::look_ahead(sides.capacity(), yielding, || sides.full().is_none()) {
                     return self.send_slow(value, None, deadline, site);
                 }
                 // One lock, most likely; the other would be in the receivers' way.
@@ -384,7 +384,7 @@ impl<T> Hchan<T> {
             Err(Nothing::Empty) => {
                 let sides = &self.header().sides;
                 let yielding = self.header().yielding();
-                if !spin::look_ahead(sides.capacity(), yielding, || !sides.are_empty()) {
+                if !spin::look_ahead(sides.capacity(), yielding, || sides.empty().is_none()) {
                     return self.recv_slow(None, deadline, site);
                 }
                 match self.take_again() {

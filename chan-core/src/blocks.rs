@@ -9,9 +9,9 @@
 //!
 //! B1  The values are the slots from the receiving side's place in its block to
 //!     the sending side's place in its own; all other slots hold none.
-//! B2  `base` is null on both sides or on neither. The sending side's block is
-//!     reached from the receiving side's by `next`, and is the only one whose
-//!     `next` is null.
+//! B2  `base` is null on both sides or on neither; it is where the slots of the
+//!     side's block begin. The sending side's block is reached from the receiving
+//!     side's by `next`, and is the only one whose `next` is null.
 //! B3  Whoever holds the lock of the sending side and sees a spare block can
 //!     have it: others only offer one where there is none.
 //!
@@ -24,11 +24,10 @@
 //!   `two_senders_need_a_block`.
 
 use std::alloc::{self, Layout};
-use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::ring::{self, Slot};
-use crate::sides::Own;
+use crate::sides::{Own, Place};
 use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// A part of the list, in front of its slots.
@@ -59,6 +58,19 @@ impl<T> Block<T> {
         }
     };
 
+    const WHOLE: Place = Place {
+        at: 0,
+        left: Self::SLOTS,
+    };
+
+    /// The slots that a side has not left behind in its block, if any.
+    #[inline(always)]
+    fn rest(own: &Own) -> Option<Place> {
+        let at = own.at();
+        let left = Self::SLOTS - at as usize;
+        (left > 0).then_some(Place { at, left })
+    }
+
     fn layout() -> Layout {
         let slots = Layout::array::<Slot<T>>(Self::SLOTS).expect("a kilobyte, or one element");
         let (layout, _) = Layout::new::<Self>().extend(slots).expect("as above");
@@ -74,15 +86,6 @@ impl<T> Block<T> {
     unsafe fn slots(this: *mut Self) -> *mut Slot<T> {
         // SAFETY: the caller's promise.
         unsafe { (&raw mut (*this).slots).cast() }
-    }
-
-    /// # Safety
-    ///
-    /// As for [`Block::slots`], and `at` is below `SLOTS`.
-    #[inline(always)]
-    unsafe fn slot<'s>(this: *mut Self, at: usize) -> &'s Slot<T> {
-        // SAFETY: the caller's promise.
-        unsafe { &*Self::slots(this).add(at) }
     }
 }
 
@@ -169,10 +172,22 @@ impl<T> Drop for Spare<T> {
     }
 }
 
+/// The block of which these are the slots.
+///
+/// # Safety
+///
+/// They are, of a block of `T` that is alive.
+#[inline]
+unsafe fn block_of<T>(base: *mut ()) -> *mut Block<T> {
+    // SAFETY: the block's own words are in front of its slots.
+    unsafe { base.byte_sub(std::mem::offset_of!(Block<T>, slots)).cast() }
+}
+
 /// Whether a value can be put in without a new block.
-#[inline(always)]
+#[inline]
 pub(crate) fn has_room<T>(own: &Own, spare: &Spare<T>) -> bool {
-    !own.base.is_null() && (own.at < Block::<T>::SLOTS || spare.is_there())
+    let base = own.base;
+    !base.is_null() && ((own.at() as usize) < Block::<T>::SLOTS || spare.is_there())
 }
 
 /// Makes the spare block the first one, if there is none yet.
@@ -181,91 +196,84 @@ pub(crate) fn has_room<T>(own: &Own, spare: &Spare<T>) -> bool {
 ///
 /// Both locks are held, and these are the two sides of a list of `T`.
 pub(crate) unsafe fn begin<T>(tail: &mut Own, head: &mut Own, spare: &Spare<T>) {
-    if tail.base.is_null()
+    let base = tail.base;
+    if base.is_null()
         && let Some(block) = spare.take()
     {
-        tail.base = block.into_raw().cast();
+        // SAFETY: ours, and alive.
+        tail.base = unsafe { Block::slots(block.into_raw()) }.cast();
         head.base = tail.base;
     }
 }
 
-/// Puts a value in.
+/// Where the sending side goes on: in its block, or in the spare one, if there is
+/// one, which is then the last of the list.
 ///
 /// # Safety
 ///
-/// `own` is the sending side's, whose lock is held, of a list of `T` that has
-/// room.
+/// `own` is the sending side's, whose lock is held, of a list of `T`. The place is
+/// used before the lock is given back.
 #[inline(always)]
-pub(crate) unsafe fn put<T>(own: &mut Own, spare: &Spare<T>, value: T) {
-    if own.at == Block::<T>::SLOTS {
+pub(crate) unsafe fn to_fill<T>(own: &mut Own, spare: &Spare<T>) -> Option<Place> {
+    if own.base.is_null() {
+        return None;
+    }
+    match Block::<T>::rest(own) {
+        Some(place) => Some(place),
         // SAFETY: the caller's promise.
-        unsafe { extend(own, spare) };
+        None => unsafe { to_fill_next(own, spare) },
     }
-    // SAFETY: B2, alive; B1, the slot is free, and the other side does not
-    // touch it before the index has said that it holds a value.
-    unsafe {
-        Block::<T>::slot(own.base.cast(), own.at).with_mut(|slot| *slot = MaybeUninit::new(value));
-    }
-    own.at += 1;
 }
 
-/// Goes on to the spare block.
-///
 /// # Safety
 ///
-/// As for [`put`].
+/// As for [`to_fill`], of a side whose block is full.
 #[cold]
-unsafe fn extend<T>(own: &mut Own, spare: &Spare<T>) {
-    let block = spare.take().expect("there is room").into_raw();
+unsafe fn to_fill_next<T>(own: &mut Own, spare: &Spare<T>) -> Option<Place> {
+    let block = spare.take()?.into_raw();
     // SAFETY: B2; ours until it is linked.
     unsafe {
         (*block).next.store(ptr::null_mut(), Ordering::Relaxed);
-        // Release pairs with the Acquire in `go_on`.
-        (*own.base.cast::<Block<T>>())
+        // Release pairs with the Acquire in `to_empty_next`.
+        (*block_of::<T>(own.base))
             .next
             .store(block, Ordering::Release);
+        own.base = Block::slots(block).cast();
     }
-    own.base = block.cast();
-    own.at = 0;
+    Some(Block::<T>::WHOLE)
 }
 
-/// Takes the oldest value out, and maybe a block that nobody needs, which is to
-/// be dropped after the lock.
+/// Where the receiving side goes on: in its block, or in the next one, if it has
+/// emptied its own; and maybe that, if nobody needs it, to be dropped after the
+/// lock.
 ///
 /// # Safety
 ///
 /// `own` is the receiving side's, whose lock is held, of a list of `T` that is
-/// not empty.
+/// not empty. The place is used before the lock is given back.
 #[inline(always)]
-pub(crate) unsafe fn take<T>(own: &mut Own, spare: &Spare<T>) -> (T, Option<Fresh<T>>) {
-    let mut emptied = None;
-    if own.at == Block::<T>::SLOTS {
+pub(crate) unsafe fn to_empty<T>(own: &mut Own, spare: &Spare<T>) -> (Place, Option<Fresh<T>>) {
+    match Block::<T>::rest(own) {
+        Some(place) => (place, None),
         // SAFETY: the caller's promise.
-        emptied = unsafe { go_on(own, spare) };
+        None => unsafe { to_empty_next(own, spare) },
     }
-    // SAFETY: B2, alive; B1, the slot holds a value, which is given up with
-    // this step.
-    let value =
-        unsafe { Block::<T>::slot(own.base.cast(), own.at).with(|slot| slot.assume_init_read()) };
-    own.at += 1;
-    (value, emptied)
 }
 
-/// Leaves an empty block for the next one.
-///
 /// # Safety
 ///
-/// As for [`take`].
+/// As for [`to_empty`], of a side whose block is empty.
 #[cold]
-unsafe fn go_on<T>(own: &mut Own, spare: &Spare<T>) -> Option<Fresh<T>> {
-    let emptied = own.base.cast::<Block<T>>();
+unsafe fn to_empty_next<T>(own: &mut Own, spare: &Spare<T>) -> (Place, Option<Fresh<T>>) {
     // SAFETY: B2; values are left, so there is a next block, and the sending
     // side has left this one for it.
     unsafe {
-        own.base = (*emptied).next.load(Ordering::Acquire).cast();
-        own.at = 0;
-        debug_assert!(!own.base.is_null(), "B2");
-        spare.offer(Fresh(NonNull::new_unchecked(emptied)))
+        let emptied = block_of::<T>(own.base);
+        let block = (*emptied).next.load(Ordering::Acquire);
+        debug_assert!(!block.is_null(), "B2");
+        own.base = Block::slots(block).cast();
+        let unneeded = spare.offer(Fresh(NonNull::new_unchecked(emptied)));
+        (Block::<T>::WHOLE, unneeded)
     }
 }
 
@@ -275,8 +283,13 @@ unsafe fn go_on<T>(own: &mut Own, spare: &Spare<T>) -> Option<Fresh<T>> {
 ///
 /// The list of `T` is empty, and nobody uses it any more.
 pub(crate) unsafe fn end<T>(tail: &mut Own, head: &mut Own) {
+    let base = head.base;
+    if base.is_null() {
+        return;
+    }
     // An emptied block may still wait to be left.
-    let mut at = NonNull::new(head.base.cast::<Block<T>>());
+    // SAFETY: B2.
+    let mut at = NonNull::new(unsafe { block_of::<T>(base) });
     while let Some(block) = at {
         // SAFETY: B2; nobody else is left.
         at = NonNull::new(unsafe { block.as_ref() }.next.load(Ordering::Relaxed));

@@ -50,11 +50,9 @@ use crate::registry::{self, Maker};
 use crate::results::{Discarded, Forced, Received, Reserved, Sent};
 use crate::returned::{Comeback, Returned};
 use crate::ring::{self, Slot};
-use crate::sides::LINE;
+#[cfg(debug_assertions)]
+use crate::sides::Side;
 use crate::waitq::Waiter;
-
-/// The alignment that every allocator gives anyway.
-const EASY: usize = 16;
 
 /// See the head of this file.
 #[repr(C)]
@@ -62,8 +60,6 @@ pub(crate) struct Hchan<T> {
     // First: a pointer to the channel is a pointer to its header.
     header: Header,
     spare: Spare<T>,
-    /// Bytes of the allocation in front of the channel.
-    skipped: usize,
     // Last: as many slots as the capacity says follow.
     slots: [Slot<T>; 0],
 }
@@ -105,7 +101,7 @@ impl<T> Hchan<T> {
     #[inline(always)]
     pub(crate) fn new(birth: Birth, capacity: usize, all: Capability) -> Option<NonNull<Self>> {
         let (kind, origin) = (Self::kind(&birth), Origin::of(birth));
-        let (chan, skipped) = Self::allocate(capacity)?;
+        let chan = Self::allocate(capacity)?;
         // SAFETY: just allocated for it and its slots, and nobody knows it yet.
         // These are all the fields.
         unsafe {
@@ -113,7 +109,6 @@ impl<T> Hchan<T> {
             let maker = Maker::this_thread();
             Header::write(chan.cast(), origin, capacity, all, kind, maker);
             (&raw mut (*this).spare).write(Spare::none());
-            (&raw mut (*this).skipped).write(skipped);
             let slots = (&raw mut (*this).slots).cast::<Slot<T>>();
             if capacity != UNBOUNDED {
                 ring::make_cells(slots, capacity);
@@ -142,27 +137,11 @@ impl<T> Hchan<T> {
         Some(layout.pad_to_align())
     }
 
-    /// What is asked of the allocator. A channel begins with a cache line, and
-    /// allocators are slow at that, so it looks for one itself: more bytes, and
-    /// an alignment that costs nothing.
-    fn allocation(capacity: usize) -> Option<Layout> {
+    /// Memory for a channel.
+    fn allocate(capacity: usize) -> Option<NonNull<Self>> {
         let layout = Self::layout(capacity)?;
-        if layout.align() > EASY {
-            return layout.align_to(LINE).ok();
-        }
-        let size = layout.size().checked_add(LINE - EASY)?;
-        Layout::from_size_align(size, EASY).ok()
-    }
-
-    /// Memory for a channel, and how many bytes of the allocation are skipped.
-    fn allocate(capacity: usize) -> Option<(NonNull<Self>, usize)> {
-        let layout = Self::allocation(capacity)?;
         // SAFETY: the layout is not empty, since a channel has a header.
-        let start = NonNull::new(unsafe { alloc::alloc(layout) })?;
-        let skipped = start.as_ptr().align_offset(LINE);
-        debug_assert!(layout.align() == EASY || skipped == 0);
-        // SAFETY: so many bytes more were asked for, at least.
-        Some((unsafe { start.add(skipped) }.cast(), skipped))
+        NonNull::new(unsafe { alloc::alloc(layout) }.cast())
     }
 
     #[inline(always)]
@@ -173,6 +152,12 @@ impl<T> Hchan<T> {
     #[inline(always)]
     pub(crate) fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Where the slots are. (The address: they are not to be reached from here.)
+    #[inline(always)]
+    pub(crate) fn slots(&self) -> *const Slot<T> {
+        (&raw const self.slots).cast()
     }
 
     /// The channel with its lock held.
@@ -195,13 +180,12 @@ unsafe fn free<T>(header: NonNull<Header>) {
     // runs here, where `T` may be past its life.
     unsafe {
         let capacity = (*chan).header.capacity();
-        let layout = Hchan::<T>::allocation(capacity).expect("it was had");
-        let skipped = (*chan).skipped;
+        let layout = Hchan::<T>::layout(capacity).expect("it was had");
         if capacity != UNBOUNDED {
             ring::end_cells((&raw mut (*chan).slots).cast::<Slot<T>>(), capacity);
         }
         ptr::drop_in_place(chan);
-        alloc::dealloc(chan.cast::<u8>().sub(skipped), layout);
+        alloc::dealloc(chan.cast(), layout);
     }
 }
 
@@ -577,7 +561,14 @@ impl<T> Op<'_, '_, T> {
         assert!(capacity == 0 || receivers == 0 || with_values == 0, "I3");
         // What was sent and not received is in the buffer or came back.
         let sides = &self.chan.header.sides;
-        let in_slots = sides.tail.index() - sides.head.index();
+        let in_slots = sides.tail.index().count() - sides.head.index().count();
         assert_eq!(in_slots, buffered as u64, "I5");
+        // SAFETY: both locks are held.
+        unsafe {
+            let known = |side: &Side| side.own.with_mut(|own| own.count_known());
+            assert!(known(&sides.head) <= buffered, "L4");
+            let room = capacity - buffered;
+            assert!(known(&sides.tail) <= room, "L4");
+        }
     }
 }

@@ -54,23 +54,20 @@ use crate::birth::{Birth, Manners, Source};
 use crate::capability::{Capability, Word};
 use crate::readiness::{Flags, Readiness, Seen};
 use crate::registry::{Links, Maker};
-use crate::sides::{LINE, Sides};
+use crate::sides::{Index, LINE, Sides};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::waitq::{Direction, Site, Waiter};
 use crate::watch::{ChannelId, ScopeId};
 
 /// What waits and hand-overs touch fills a line.
-const _: () = assert!(
-    cfg!(loom) || size_of::<usize>() < 8 || size_of::<Readiness>() + size_of::<Guarded>() == LINE
-);
+const _: () =
+    assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Middle>() == LINE);
 
 /// See the head of this file.
 #[repr(C)]
 pub(crate) struct Header {
-    pub(crate) sides: Sides,
-    readiness: Readiness,
-    guarded: UnsafeCell<Guarded>,
+    pub(crate) sides: Sides<Middle>,
     handles: AtomicU64,
     memory: AtomicU32,
     /// The scope it was made in, as a watcher numbers them.
@@ -81,6 +78,13 @@ pub(crate) struct Header {
     rare: RarePlace,
     /// Where the list of live channels keeps its links; guarded by its lock.
     pub(crate) links: Links,
+}
+
+/// What waits and hand-overs touch; it keeps the sides apart.
+#[repr(C)]
+pub(crate) struct Middle {
+    readiness: Readiness,
+    guarded: UnsafeCell<Guarded>,
 }
 
 /// What a channel is made with, as its header keeps it.
@@ -144,9 +148,11 @@ impl Header {
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
         unsafe {
-            (&raw mut (*header).sides).write(Sides::new(capacity, buffered));
-            (&raw mut (*header).readiness).write(Readiness::new(base));
-            (&raw mut (*header).guarded).write(UnsafeCell::new(guarded));
+            let sides = &raw mut (*header).sides;
+            Sides::write(sides, capacity, buffered);
+            let middle = &raw mut (*sides).between;
+            (&raw mut (*middle).readiness).write(Readiness::new(base));
+            (&raw mut (*middle).guarded).write(UnsafeCell::new(guarded));
             (&raw mut (*header).handles).write(AtomicU64::new(Word::first(all).0));
             (&raw mut (*header).memory).write(AtomicU32::new(1));
             (&raw mut (*header).scope).write(origin.scope);
@@ -155,6 +161,16 @@ impl Header {
             (&raw mut (*header).rare).write(origin.rare);
             (&raw mut (*header).links).write(Links::new());
         }
+    }
+
+    #[inline(always)]
+    fn readiness(&self) -> &Readiness {
+        &self.sides.between.readiness
+    }
+
+    #[inline(always)]
+    fn guarded(&self) -> &UnsafeCell<Guarded> {
+        &self.sides.between.guarded
     }
 
     /// Takes the lock.
@@ -180,7 +196,7 @@ impl Header {
     fn guard(&self) -> Guard<'_> {
         Guard {
             header: self,
-            access: ManuallyDrop::new(self.guarded.get_mut()),
+            access: ManuallyDrop::new(self.guarded().get_mut()),
         }
     }
 
@@ -226,7 +242,7 @@ impl Header {
     pub(crate) unsafe fn unlist(&self, waiter: NonNull<Waiter>) {
         let lock = &self.sides.tail.lock;
         lock.lock();
-        let access = self.guarded.get_mut();
+        let access = self.guarded().get_mut();
         // SAFETY: H1, whoever has a guard holds this lock too. The rest is the
         // caller's promise.
         unsafe { access.deref().handed.remove(waiter) };
@@ -311,7 +327,7 @@ impl Header {
     /// Values in it. A hint without the lock.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        if self.readiness.flags().has_returned() {
+        if self.readiness().flags().has_returned() {
             return self.lock().len();
         }
         self.sides.len()
@@ -319,7 +335,7 @@ impl Header {
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.readiness.flags().is_closed()
+        self.readiness().flags().is_closed()
     }
 
     /// Whether it is closed, and nothing is left in it. (Once it is closed the
@@ -327,31 +343,32 @@ impl Header {
     /// has come back; so the two reads are of one moment.)
     #[inline(always)]
     pub(crate) fn is_over(&self) -> bool {
-        self.readiness.flags().is_closed_for_good() && self.sides.are_empty()
+        self.readiness().flags().is_closed_for_good() && self.sides.empty().is_some()
     }
 
-    /// Of a buffer that was empty when `gone_in` values had gone into it:
+    /// Of a buffer that was empty when the sending side was as `gone_in` says:
     /// whether there was nothing to receive, and the channel open, at a moment
-    /// of this call. Else it must be looked at closely.
+    /// of this call or of that look. Else it must be looked at closely.
     ///
-    /// One index is enough: the other has not fallen since, nor passed it.
+    /// If the channel was plain, that is all. Else one index is enough: the other
+    /// has not fallen since, nor passed it.
     #[inline(always)]
-    pub(crate) fn is_still_empty(&self, gone_in: u64) -> bool {
+    pub(crate) fn is_only_empty(&self, gone_in: Index) -> bool {
         let still = || self.sides.tail.index_from_afar() == gone_in;
-        self.readiness.shows_nothing_but(Flags::RECEIVERS, still)
+        gone_in.is_plain() || self.readiness().shows_nothing_but(Flags::RECEIVERS, still)
     }
 
     /// The same of a buffer that is full, and of a send.
     #[inline(always)]
-    pub(crate) fn is_still_full(&self, out: u64) -> bool {
+    pub(crate) fn is_only_full(&self, out: Index) -> bool {
         let still = || self.sides.head.index_from_afar() == out;
-        self.readiness.shows_nothing_but(Flags::SENDERS, still)
+        out.is_plain() || self.readiness().shows_nothing_but(Flags::SENDERS, still)
     }
 
     /// What it says without its lock of an operation.
     #[inline(always)]
     pub(crate) fn look(&self, direction: Direction) -> Seen {
-        self.readiness.look(&self.sides, direction)
+        self.readiness().look(&self.sides, direction)
     }
 }
 
@@ -412,16 +429,18 @@ impl<'a> Guard<'a> {
     fn tell(&mut self, flags: Flags) {
         let header = self.header;
         self.told = flags;
-        header.readiness.set(flags);
         // Nothing is of a timer's channel, nor of one without a buffer.
         let plain = flags == Flags::default() && header.capacity() > 0;
         if self.plain != plain {
             self.plain = plain;
             for side in [&header.sides.tail, &header.sides.head] {
-                // SAFETY: L1, the lock of the channel is that of both sides.
-                unsafe { side.own.with_mut(|own| own.plain = plain) };
+                // SAFETY: the lock of the channel is that of both sides.
+                unsafe { side.set_plain(plain) };
             }
         }
+        // Last: whoever learns from the word that it is closed does not find it
+        // plain after that (model: `look_meets_send_and_close`).
+        header.readiness().set(flags);
     }
 
     /// Whether values and permits fill the buffer.
@@ -444,12 +463,12 @@ impl<'a> Guard<'a> {
 
     /// Values sent so far.
     pub(crate) fn sent(&self) -> u64 {
-        self.header.sides.tail.index() + self.handed_over
+        self.header.sides.tail.index().count() + self.handed_over
     }
 
     /// Values received so far. Those that came back are not.
     pub(crate) fn received(&self) -> u64 {
-        let went = self.header.sides.head.index() + self.handed_over;
+        let went = self.header.sides.head.index().count() + self.handed_over;
         let not_received = |rare: &GuardedRare| rare.discarded + u64::from(rare.returned);
         went - self.rare().map_or(0, not_received)
     }

@@ -6,8 +6,8 @@
 //! Why one lock is enough: a side's `plain` is true only while nobody waits, so
 //! nobody is to be woken and no waiter is passed by (I1 to I3 of
 //! [`crate::hchan`]); the channel is open, and stays so until both locks are
-//! taken (I4); and the two sides touch different slots (G1, B1), as L4 has each
-//! know too little rather than too much of the other.
+//! taken (I4); and the two sides touch different slots (G1, B1), as each knows too
+//! little rather than too much of the other (L4).
 //!
 //! If it is not that easy, the caller goes on with the lock of the channel.
 //! Where that is the one lock that is held already, it is kept.
@@ -17,7 +17,7 @@ use crate::blocks;
 use crate::hchan::Hchan;
 use crate::header::Guard;
 use crate::ring;
-use crate::sides::Own;
+use crate::sides::{Own, Place};
 
 /// A channel with one lock, which a plain operation has taken in vain.
 pub(crate) type Held<'h> = Option<Guard<'h>>;
@@ -26,17 +26,17 @@ impl<T> Hchan<T> {
     /// Puts a value into the buffer if that is plain.
     #[inline(always)]
     pub(crate) fn put_plain(&self, value: T) -> Result<(), (T, Held<'_>)> {
-        let sides = &self.header().sides;
-        sides.tail.lock.lock();
-        let access = sides.tail.own.get_mut();
+        let side = &self.header().sides.tail;
+        side.lock.lock();
+        let access = side.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
         let own = unsafe { access.deref() };
-        if own.plain && self.has_room(own) {
-            // SAFETY: L1, and there is room.
-            unsafe { self.put(own, value) };
-            sides.tail.step();
+        if let Some(at) = self.plain_room(own) {
+            // SAFETY: L4.
+            unsafe { ring::put(own, at, value) };
+            side.step();
             access.end();
-            sides.tail.lock.unlock();
+            side.lock.unlock();
             return Ok(());
         }
         access.end();
@@ -52,13 +52,13 @@ impl<T> Hchan<T> {
         let access = sides.head.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
         let own = unsafe { access.deref() };
-        if own.plain && self.has_values(own) {
-            // SAFETY: L1, and there is a value.
-            let (value, block) = unsafe { self.take(own) };
+        if let Some((at, emptied)) = self.plain_value(own) {
+            // SAFETY: L4.
+            let value = unsafe { ring::take(own, at) };
             sides.head.step();
             access.end();
             lock.unlock();
-            drop(block);
+            drop(emptied);
             return Ok(value);
         }
         access.end();
@@ -82,64 +82,132 @@ impl<T> Hchan<T> {
         Some(unsafe { self.header().guard_of_held() })
     }
 
-    /// Whether the sending side may put a value in.
+    /// The slot into which the sending side may put a value plainly.
     #[inline(always)]
-    fn has_room(&self, own: &mut Own) -> bool {
+    fn plain_room(&self, own: &mut Own) -> Option<u32> {
+        if let Some(at) = own.known() {
+            return Some(at);
+        }
         let sides = &self.header().sides;
-        let capacity = sides.tail.capacity;
+        let (gone_in, capacity) = (sides.tail.index(), sides.capacity());
+        if !gone_in.is_plain() {
+            return None;
+        }
+        // SAFETY: the sending side's.
+        let place = unsafe { self.room(own, capacity) }?;
         if capacity == UNBOUNDED {
-            return blocks::has_room(own, self.spare());
+            return own.learn(place, place.left as u64);
         }
-        let gone_in = sides.tail.index();
-        if gone_in - own.seen >= capacity as u64 {
-            own.seen = sides.head.index_from_afar();
-        }
-        gone_in - own.seen < capacity as u64
+        let out = sides.head.index_from_afar();
+        own.learn(place, capacity as u64 - gone_in.beyond(out))
     }
 
-    /// Whether the receiving side may take a value out.
+    /// The slot from which the receiving side may take a value plainly, and maybe
+    /// a block to be dropped after the lock.
     #[inline(always)]
-    fn has_values(&self, own: &mut Own) -> bool {
-        let sides = &self.header().sides;
-        let out = sides.head.index();
-        // (What came out by other ways has not moved `seen`.)
-        if own.seen <= out {
-            own.seen = sides.tail.index_from_afar();
+    fn plain_value(&self, own: &mut Own) -> Option<(u32, Option<blocks::Fresh<T>>)> {
+        if let Some(at) = own.known() {
+            return Some((at, None));
         }
-        own.seen > out
+        let sides = &self.header().sides;
+        let (out, gone_in) = (sides.head.index(), sides.tail.index_from_afar());
+        if !gone_in.is_plain() {
+            return None;
+        }
+        let values = gone_in.beyond(out);
+        if values == 0 {
+            return None;
+        }
+        // SAFETY: the receiving side's, and there is a value.
+        let (place, emptied) = unsafe { self.values(own, sides.capacity()) };
+        Some((own.learn(place, values)?, emptied))
     }
 
+    /// Where the sending side goes on, in the slots that it has; none in a list
+    /// of blocks that are full.
+    ///
+    /// # Safety
+    ///
+    /// `own` is the sending side's, whose lock is held. The place is used before
+    /// the lock is given back, if it has room.
+    #[inline(always)]
+    unsafe fn room(&self, own: &mut Own, capacity: usize) -> Option<Place> {
+        if capacity <= ring::STRETCH {
+            return Some(ring::place(own, capacity));
+        }
+        // SAFETY: the caller's promise; a channel has blocks or a ring.
+        unsafe {
+            match capacity {
+                UNBOUNDED => blocks::to_fill(own, self.spare()),
+                _ => Some(ring::place_far::<{ ring::STRETCH }, T>(
+                    own,
+                    self.slots(),
+                    capacity,
+                )),
+            }
+        }
+    }
+
+    /// Where the receiving side goes on, and maybe a block to be dropped after
+    /// the lock.
+    ///
+    /// # Safety
+    ///
+    /// `own` is the receiving side's, whose lock is held, and there is a value. It
+    /// is taken before the lock is given back.
+    #[inline(always)]
+    unsafe fn values(&self, own: &mut Own, capacity: usize) -> (Place, Option<blocks::Fresh<T>>) {
+        if capacity <= ring::STRETCH {
+            return (ring::place(own, capacity), None);
+        }
+        // SAFETY: the caller's promise; a channel has blocks or a ring.
+        unsafe {
+            match capacity {
+                UNBOUNDED => blocks::to_empty(own, self.spare()),
+                _ => (
+                    ring::place_far::<{ ring::STRETCH }, T>(own, self.slots(), capacity),
+                    None,
+                ),
+            }
+        }
+    }
+
+    /// Puts a value in, whether or not that is plain.
+    ///
     /// # Safety
     ///
     /// `own` is the sending side's, whose lock is held, and there is room.
     #[inline(always)]
     pub(crate) unsafe fn put(&self, own: &mut Own, value: T) {
-        let capacity = self.header().sides.tail.capacity;
-        // SAFETY: the caller's promise; a channel has blocks or a ring.
+        // SAFETY: the caller's promise: one slot is free, known or not.
         unsafe {
-            if capacity == UNBOUNDED {
-                blocks::put(own, self.spare(), value);
-            } else {
-                ring::put(own, capacity, value);
-            }
+            let known = own.known();
+            let at = known.unwrap_or_else(|| {
+                let place = self.room(own, self.header().capacity());
+                own.learn_one(place.expect("there is room"))
+            });
+            ring::put(own, at, value);
         }
     }
 
-    /// The value, and a block to be dropped after the lock.
+    /// The value, and a block to be dropped after the lock; whether or not that
+    /// is plain.
     ///
     /// # Safety
     ///
     /// `own` is the receiving side's, whose lock is held, and there is a value.
     #[inline(always)]
     pub(crate) unsafe fn take(&self, own: &mut Own) -> (T, Option<blocks::Fresh<T>>) {
-        let capacity = self.header().sides.head.capacity;
-        // SAFETY: the caller's promise; a channel has blocks or a ring.
+        let mut emptied = None;
+        // SAFETY: as above.
         unsafe {
-            if capacity == UNBOUNDED {
-                blocks::take(own, self.spare())
-            } else {
-                (ring::take(own, capacity), None)
-            }
+            let known = own.known();
+            let at = known.unwrap_or_else(|| {
+                let (place, block) = self.values(own, self.header().capacity());
+                emptied = block;
+                own.learn_one(place)
+            });
+            (ring::take(own, at), emptied)
         }
     }
 }

@@ -24,7 +24,9 @@
 //! growth would make the channel ready by itself (out, for a send; in for a
 //! receive is read last, as no value can come out that is not in). At the
 //! moment of the second read the two were as they were read, or even less
-//! ready: see [`Sides::len`] and [`Sides::are_full`].
+//! ready: see [`Sides::len`] and [`Sides::full`]. If the index that is read last
+//! says that the channel is plain, that is enough: nobody waited at the moment
+//! when it was read, it was open, and nothing had come back.
 //!
 //! R2 in terms of the memory model: take all that happens before a read of the
 //! first round. No change of an atomic that was read can be among it, or the
@@ -120,37 +122,56 @@ impl Readiness {
 
     /// A look at whether `direction` is possible.
     #[inline(always)]
-    pub(crate) fn look(&self, sides: &Sides, direction: Direction) -> Seen {
+    pub(crate) fn look<M>(&self, sides: &Sides<M>, direction: Direction) -> Seen {
         let word = self.word();
         let flags = Flags::of(word);
-        let (one, other);
-        let possible = match direction {
+        let (one, last);
+        let buffer = match direction {
             Direction::Recv => {
-                one = sides.head.index_from_afar();
-                other = sides.tail.index_from_afar();
-                other != one || flags.has(Flags::SENDERS.and(Flags::RETURNED))
+                one = sides.head.index_from_afar().count();
+                last = sides.tail.index_from_afar();
+                last.count() != one
             }
             Direction::Send => {
-                one = sides.tail.index_from_afar();
-                other = sides.head.index_from_afar();
+                one = sides.tail.index_from_afar().count();
+                last = sides.head.index_from_afar();
+                one.saturating_sub(last.count()) < sides.capacity() as u64
+            }
+            Direction::Close => return self.look_for_close(word),
+        };
+        let sum = (word / ONE).wrapping_add(one).wrapping_add(last.count());
+        if last.is_plain() {
+            // R1: the buffer was all there was to know.
+            let flags = Flags::default();
+            return Seen {
+                flags,
+                ready: buffer,
+                sum,
+            };
+        }
+        let possible = match direction {
+            Direction::Send => {
                 let room = if flags.has(Flags::PERMITS) {
                     !flags.has(Flags::FULL)
                 } else {
-                    one.saturating_sub(other) < sides.capacity() as u64
+                    buffer
                 };
                 room || flags.has(Flags::RECEIVERS)
             }
-            Direction::Close => {
-                (one, other) = (0, 0);
-                false
-            }
+            _ => buffer || flags.has(Flags::SENDERS.and(Flags::RETURNED)),
         };
         // A word that has changed meanwhile says nothing for sure: R1.
         let ready = possible || self.word() != word;
+        Seen { flags, ready, sum }
+    }
+
+    /// The same of a wait for the close. (Nobody changes the buffer by that.)
+    #[inline]
+    fn look_for_close(&self, word: u64) -> Seen {
         Seen {
-            flags,
-            ready,
-            sum: (word / ONE).wrapping_add(one).wrapping_add(other),
+            flags: Flags::of(word),
+            ready: self.word() != word,
+            sum: word / ONE,
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::sides::Own;
+use crate::sides::{Own, Place};
 use crate::sync::UnsafeCell;
 
 /// Where a value is or goes. Also where a waiting receiver gets its value and a
@@ -44,46 +44,89 @@ pub(crate) unsafe fn end_cells<T>(slots: *mut Slot<T>, count: usize) {
     let _ = (slots, count);
 }
 
-/// The slot that is next, and the step to the one behind it.
-///
-/// # Safety
-///
-/// `own.base` is the first of `capacity` slots of `T`, which are more than none.
+/// Where a side of a ring goes on: behind the last slot with the first. For rings
+/// of [`STRETCH`] slots at most.
 #[inline(always)]
-unsafe fn next<'s, T>(own: &mut Own, capacity: usize) -> &'s Slot<T> {
-    debug_assert!(own.at < capacity);
-    // SAFETY: the caller's promise; `at` is below the capacity.
-    let slot = unsafe { &*own.base.cast::<Slot<T>>().add(own.at) };
-    own.at += 1;
-    if own.at == capacity {
-        own.at = 0;
+pub(crate) fn place(own: &Own, capacity: usize) -> Place {
+    let at = own.at();
+    let at = if at as usize == capacity { 0 } else { at };
+    Place {
+        at,
+        left: capacity - at as usize,
     }
-    slot
 }
 
-/// Puts a value in.
+/// As many slots as can be counted from a base. That of a larger ring goes along.
+pub(crate) const STRETCH: usize = u32::MAX as usize;
+
+/// The same in a ring of more slots than `MOST`.
 ///
 /// # Safety
 ///
-/// `own` is the sending side's, whose lock is held, of a ring of `capacity`
-/// slots of `T` that is not full.
-#[inline(always)]
-pub(crate) unsafe fn put<T>(own: &mut Own, capacity: usize, value: T) {
-    // SAFETY: the caller's promise. The slot is free (G1), and the other side
-    // does not touch it before the index has said that it holds a value.
-    unsafe { next::<T>(own, capacity).with_mut(|slot| *slot = MaybeUninit::new(value)) };
+/// `own` is a side of a ring of `capacity` slots of `T`; the first is at the
+/// address of `slots`.
+#[cold]
+pub(crate) unsafe fn place_far<const MOST: usize, T>(
+    own: &mut Own,
+    slots: *const Slot<T>,
+    capacity: usize,
+) -> Place {
+    if size_of::<T>() == 0 {
+        // All slots are one.
+        return Place {
+            at: 0,
+            left: capacity,
+        };
+    }
+    let (base, at) = (own.base.cast::<Slot<T>>(), own.at() as usize);
+    // SAFETY: the base is one of the slots, and `at` counts from there.
+    unsafe {
+        let before = base.cast_const().offset_from_unsigned(slots);
+        let (base, before, at) = if before + at == capacity {
+            (base.sub(before), 0, 0)
+        } else if at == MOST {
+            (base.add(MOST), before + MOST, 0)
+        } else {
+            (base, before, at)
+        };
+        own.base = base.cast();
+        Place {
+            at: at as u32,
+            left: MOST.min(capacity - before) - at,
+        }
+    }
 }
 
-/// Takes the oldest value out.
+/// Puts a value into a slot, of a ring or of a block, and goes on behind it.
 ///
 /// # Safety
 ///
-/// `own` is the receiving side's, whose lock is held, of a ring of `capacity`
-/// slots of `T` that is not empty.
+/// `own` is the sending side's, whose lock is held, of a buffer of `T`; the slot
+/// is there, and free.
 #[inline(always)]
-pub(crate) unsafe fn take<T>(own: &mut Own, capacity: usize) -> T {
-    // SAFETY: the caller's promise. The slot holds a value (G1), which is given
-    // up with this step; the other side does not touch the slot before the
-    // index has said so.
-    unsafe { next::<T>(own, capacity).with(|slot| slot.assume_init_read()) }
+pub(crate) unsafe fn put<T>(own: &mut Own, at: u32, value: T) {
+    own.step(at);
+    // SAFETY: the caller's promise; the other side does not touch the slot before
+    // the index has said that it holds a value.
+    unsafe {
+        let slot = own.base.cast::<Slot<T>>().add(at as usize);
+        (*slot).with_mut(|slot| *slot = MaybeUninit::new(value));
+    }
+}
+
+/// Takes the value out of a slot, of a ring or of a block, and goes on behind it.
+///
+/// # Safety
+///
+/// `own` is the receiving side's, whose lock is held, of a buffer of `T`; the
+/// slot is there, and holds a value.
+#[inline(always)]
+pub(crate) unsafe fn take<T>(own: &mut Own, at: u32) -> T {
+    own.step(at);
+    // SAFETY: the caller's promise; the value is given up with this step, and the
+    // other side does not touch the slot before the index has said so.
+    unsafe {
+        let slot = own.base.cast::<Slot<T>>().add(at as usize);
+        (*slot).with(|slot| slot.assume_init_read())
+    }
 }

@@ -1,7 +1,7 @@
 //! The two sides of a channel's buffer: where the next value goes in, and where
-//! the next one comes out. Each has a lock and a cache line of its own, so that
-//! a sender and a receiver need not meet while the buffer is neither empty nor
-//! full.
+//! the next one comes out. Each has a lock of its own, and no cache line in
+//! common with the other, so that a sender and a receiver need not meet while
+//! the buffer is neither empty nor full.
 //!
 //! The lock of a channel is both locks, the sending side's first
 //! ([`crate::header::Guard`]). A small buffer is soon empty or full, whatever
@@ -14,19 +14,23 @@
 //! open ([`crate::plain`]). Everything else takes both.
 //!
 //! L1  `own` of a side is touched with the lock of that side, or with both.
-//! L2  `plain` is changed with both locks held, and is the same on both sides;
-//!     so whoever holds one of them can rely on it.
+//! L2  Whether the channel is plain is changed with both locks held, and is the
+//!     same on both sides; so whoever holds one of them can rely on it.
 //! L3  `index` counts the values that have gone in, or come out. It only grows,
 //!     and is written as L1 says. What is in the buffer are the values from the
 //!     receiving side's index to the sending side's.
-//! L4  `seen` is an index that the other side had once, so no more than what it
-//!     has now: who goes by it sees too little room, or too few values.
+//! L4  The slots from a side's place, `at`, to its `end` are its own to use
+//!     without a look at the other side: those of the sending side are free, those
+//!     of the receiving side hold values. The other side can only make more of
+//!     them. While the channel is not plain there are none.
 //!
 //! Atomics: `index` is stored with Release by its side after the slot is
 //! written or read, and loaded with Acquire by the other side before it reads
 //! or writes that slot. Models: `sides_apart_pass_a_value`,
 //! `sides_apart_use_a_slot_again`. Those who look without a lock load it with
-//! Acquire too ([`crate::readiness`]).
+//! Acquire too ([`crate::readiness`]). Whether the channel is plain stands in the
+//! same word, and is stored with Release too: by the word they know what was done
+//! before. Model: `one_look_at_a_channel_that_is_plain_again`.
 
 use std::ptr;
 
@@ -39,41 +43,42 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// it they meet all the time, and a second lock is only more to take.
 const APART: usize = if cfg!(loom) { 2 } else { 16 };
 
-/// See the head of this file.
-pub(crate) struct Sides {
+/// A cache line, in bytes.
+pub(crate) const LINE: usize = 64;
+
+/// See the head of this file. `M` is what lies between the two: a line at
+/// least, so that they never meet in one, wherever the channel begins.
+#[repr(C)]
+pub(crate) struct Sides<M> {
     /// The sending side.
     pub(crate) tail: Side,
+    /// `usize::MAX` without a limit.
+    capacity: usize,
+    pub(crate) between: M,
     /// The receiving side.
     pub(crate) head: Side,
 }
 
-/// One side. It fills a cache line: channels are laid out from the beginning of
-/// one on (`hchan`), so the two do not meet.
+/// One side. (In 24 bytes; `own` begins behind the lock, in the same word.)
 #[repr(C)]
 pub(crate) struct Side {
     pub(crate) lock: RawLock,
+    /// Whether the lock is that of the other side.
+    borrows: bool,
     pub(crate) own: UnsafeCell<Own>,
     index: AtomicU64,
-    /// The channel's, `usize::MAX` without a limit. Here so that a plain
-    /// operation reads this line alone.
-    pub(crate) capacity: usize,
-    _rest: [u64; 1],
 }
 
-const _: () = assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Side>() == LINE);
-
-/// A cache line, in bytes.
-pub(crate) const LINE: usize = 64;
+const _: () = assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Side>() == 24);
 
 /// What a side's lock guards.
+#[repr(C, packed(2))]
 pub(crate) struct Own {
-    /// L2.
-    pub(crate) plain: bool,
-    /// The slot that is next, from the beginning of `base`.
-    pub(crate) at: usize,
-    /// L4.
-    pub(crate) seen: u64,
-    /// The slots of the ring, or the block in use; null before the first.
+    /// L4: the lower half of the number of the first slot that it does not know.
+    end: u16,
+    /// The side's place, counted from `base`: a slot, or the end of them all.
+    at: u32,
+    /// The slots of the ring, or of the block in use; null before the first.
     pub(crate) base: *mut (),
 }
 
@@ -81,56 +86,169 @@ pub(crate) struct Own {
 // cross threads.
 unsafe impl Send for Own {}
 
+/// A slot, and how many there are from it to the end, whatever is in them.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) at: u32,
+    pub(crate) left: usize,
+}
+
+impl Own {
+    #[inline(always)]
+    pub(crate) fn at(&self) -> u32 {
+        self.at
+    }
+
+    /// The next slot, if it may be used without a look at the other side.
+    #[inline(always)]
+    pub(crate) fn known(&self) -> Option<u32> {
+        (self.at as u16 != self.end).then_some(self.at)
+    }
+
+    /// How many slots it knows.
+    #[cfg(debug_assertions)]
+    pub(crate) fn count_known(&self) -> usize {
+        self.end.wrapping_sub(self.at as u16).into()
+    }
+
+    /// So many slots from a place on may be used: the first of them, if any.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, place: Place, count: u64) -> Option<u32> {
+        match count {
+            0 => return None,
+            // Most often so, where the sides keep up with each other; and then
+            // nothing has to wait for the other side's index.
+            1 => return Some(self.learn_one(place)),
+            _ => {}
+        }
+        // (The distance must not be lost with the upper half.)
+        let known = count.min(place.left as u64).min(u16::MAX.into());
+        self.end = place.at.wrapping_add(known as u32) as u16;
+        Some(place.at)
+    }
+
+    /// The first slot of a place may be used.
+    #[inline(always)]
+    pub(crate) fn learn_one(&mut self, place: Place) -> u32 {
+        self.end = place.at.wrapping_add(1) as u16;
+        place.at
+    }
+
+    /// Goes on behind a slot.
+    #[inline(always)]
+    pub(crate) fn step(&mut self, used: u32) {
+        self.at = used + 1;
+    }
+
+    /// From here on it must look.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self) {
+        self.end = self.at as u16;
+    }
+}
+
+/// What is counted in an index's word.
+const ONE: u64 = 2;
+/// In the word of both sides: not plain (L2).
+const SPECIAL: u64 = 1;
+
+/// The word of a side: how many values have gone by, and whether the channel is
+/// plain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Index(u64);
+
+impl Index {
+    #[inline(always)]
+    pub(crate) fn count(self) -> u64 {
+        self.0 / ONE
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & SPECIAL == 0
+    }
+
+    /// How much more this is than another of the same channel, which was as
+    /// plain.
+    #[inline(always)]
+    pub(crate) fn beyond(self, other: Index) -> u64 {
+        (self.0 - other.0) / ONE
+    }
+}
+
 impl Side {
-    fn new(capacity: usize, plain: bool) -> Self {
+    /// Of a channel that nobody has used.
+    #[inline(always)]
+    pub(crate) fn new(plain: bool, borrows: bool) -> Self {
         Side {
             lock: RawLock::new(),
+            borrows,
             own: UnsafeCell::new(Own {
-                plain,
+                end: 0,
                 at: 0,
-                seen: 0,
                 base: ptr::null_mut(),
             }),
-            index: AtomicU64::new(0),
-            capacity,
-            _rest: [0],
+            index: AtomicU64::new(if plain { 0 } else { SPECIAL }),
         }
     }
 
     /// For the side itself: nobody else writes it meanwhile.
     #[inline(always)]
-    pub(crate) fn index(&self) -> u64 {
-        self.index.load(Ordering::Relaxed)
+    pub(crate) fn index(&self) -> Index {
+        Index(self.index.load(Ordering::Relaxed))
     }
 
     /// For the other side, and for those without a lock.
     #[inline(always)]
-    pub(crate) fn index_from_afar(&self) -> u64 {
-        // Acquire pairs with the Release of `step`.
-        self.index.load(Ordering::Acquire)
+    pub(crate) fn index_from_afar(&self) -> Index {
+        // Acquire pairs with the Release of `step` and `set_plain`.
+        Index(self.index.load(Ordering::Acquire))
     }
 
     /// One value more has gone by. Under the side's lock.
     #[inline(always)]
     pub(crate) fn step(&self) {
         // Release: the slot has been written or read by now.
-        self.index.store(self.index() + 1, Ordering::Release);
+        self.index.store(self.index().0 + ONE, Ordering::Release);
+    }
+
+    /// Tells the side whether the channel is plain.
+    ///
+    /// # Safety
+    ///
+    /// Both locks are held (L2).
+    pub(crate) unsafe fn set_plain(&self, plain: bool) {
+        // SAFETY: the caller's promise.
+        unsafe { self.own.with_mut(|own| own.forget()) };
+        let word = self.index().count() * ONE + if plain { 0 } else { SPECIAL };
+        self.index.store(word, Ordering::Release);
     }
 }
 
-impl Sides {
-    /// Of a buffer that is empty; whether it is plain.
-    pub(crate) fn new(capacity: usize, plain: bool) -> Self {
-        Sides {
-            tail: Side::new(capacity, plain),
-            head: Side::new(capacity, plain),
+impl<M> Sides<M> {
+    /// Writes the sides of an empty buffer to their place, but for what lies
+    /// between.
+    ///
+    /// # Safety
+    ///
+    /// `place` is there to be written, and nobody looks.
+    #[inline(always)]
+    pub(crate) unsafe fn write(place: *mut Self, capacity: usize, plain: bool) {
+        const {
+            assert!(cfg!(loom) || size_of::<M>() >= LINE, "the sides would meet");
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            (&raw mut (*place).tail).write(Side::new(plain, false));
+            (&raw mut (*place).capacity).write(capacity);
+            (&raw mut (*place).head).write(Side::new(plain, capacity < APART));
         }
     }
 
     /// `usize::MAX` without a limit.
     #[inline(always)]
     pub(crate) fn capacity(&self) -> usize {
-        self.tail.capacity
+        self.capacity
     }
 
     #[inline(always)]
@@ -144,13 +262,14 @@ impl Sides {
         self.capacity() >= APART
     }
 
-    /// The lock that a plain receive takes.
+    /// The lock that a plain receive takes. (Found without a look at the line of
+    /// the other side.)
     #[inline(always)]
     pub(crate) fn head_lock(&self) -> &RawLock {
-        if self.head.capacity >= APART {
-            &self.head.lock
-        } else {
+        if self.head.borrows {
             &self.tail.lock
+        } else {
+            &self.head.lock
         }
     }
 
@@ -177,41 +296,30 @@ impl Sides {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         // This order: more may have gone in meanwhile, but none come out.
-        let out = self.head.index_from_afar();
-        let len = self.tail.index_from_afar() - out;
+        let out = self.head.index_from_afar().count();
+        let len = self.tail.index_from_afar().count() - out;
         // (Without a limit, elements without a size may be more than can be said.)
         usize::try_from(len)
             .unwrap_or(usize::MAX)
             .min(self.capacity())
     }
 
-    /// Whether the buffer is empty. Without the lock: it was at the moment when
-    /// the second index was read, if it says so.
+    /// Whether the buffer is empty, and how it is then. Without the lock: so it
+    /// was at the moment when the second index was read, if it says so.
     #[inline(always)]
-    pub(crate) fn are_empty(&self) -> bool {
-        self.empty_at().is_some()
-    }
-
-    /// The same, with the index at which it was empty.
-    #[inline(always)]
-    pub(crate) fn empty_at(&self) -> Option<u64> {
+    pub(crate) fn empty(&self) -> Option<Index> {
         let out = self.head.index_from_afar();
-        (self.tail.index_from_afar() == out).then_some(out)
-    }
-
-    /// Whether values alone fill the buffer. Without the lock: at the moment
-    /// when the second index was read they did, if it says so.
-    #[inline(always)]
-    pub(crate) fn are_full(&self) -> bool {
-        self.full_at().is_some()
-    }
-
-    /// The same, with the receiving side's index at that moment.
-    #[inline(always)]
-    pub(crate) fn full_at(&self) -> Option<u64> {
-        // The other order: more may have come out meanwhile, but none gone in.
         let gone_in = self.tail.index_from_afar();
+        (gone_in.count() == out.count()).then_some(gone_in)
+    }
+
+    /// Whether values alone fill the buffer, and how the receiving side is
+    /// then. Without the lock: as for [`Sides::empty`].
+    #[inline(always)]
+    pub(crate) fn full(&self) -> Option<Index> {
+        // The other order: more may have come out meanwhile, but none gone in.
+        let gone_in = self.tail.index_from_afar().count();
         let out = self.head.index_from_afar();
-        (gone_in.saturating_sub(out) >= self.capacity() as u64).then_some(out)
+        (gone_in.saturating_sub(out.count()) >= self.capacity() as u64).then_some(out)
     }
 }

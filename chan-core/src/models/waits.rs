@@ -220,6 +220,29 @@ fn one_look_at_two_channels() {
     });
 }
 
+/// The same of a channel that was not plain for a moment after it had lost its
+/// value (sides, the store of `set_plain`): it was as it is read after the other
+/// one had got its own.
+#[test]
+fn one_look_at_a_channel_that_is_plain_again() {
+    model(|| {
+        let [a, b] = pair(1);
+        a.send(traced(1));
+        let other = {
+            let (a, b) = (a.clone(), b.clone());
+            thread::spawn(move || {
+                b.send(traced(2));
+                drop(a.try_recv());
+                drop(a.try_reserve());
+            })
+        };
+        let cases = End.and(RecvArm::arm(&b)).and(RecvArm::arm(&a));
+        let look = crate::selection::look::<_, 2>(cases, 2, |_| 0);
+        assert!(look.is_some());
+        other.join().unwrap();
+    });
+}
+
 /// Parker, P5: a task that waits on two channels is asked for its stack through
 /// one of them while it is sent a value through the other. One of the two wakes
 /// it, and the poll sees the value.
