@@ -41,12 +41,17 @@ impl<T> Hchan<T> {
     /// takes loads only.
     #[inline(always)]
     pub(crate) fn try_send(&self, value: T) -> Result<(), Refused<T>> {
-        if let Some(out) = self.header().sides.full() {
-            return match self.header().is_only_full(out) {
-                true => Err(Refused::Full(value)),
-                false => self.try_send_full(value),
-            };
+        match self.header().sides.full() {
+            Some(out) if self.header().is_only_full(out) => Err(Refused::Full(value)),
+            Some(_) => self.try_send_full(value),
+            None => self.send_into_room(value),
         }
+    }
+
+    /// Sends where the buffer has room, it seems. (As
+    /// [`Hchan::recv_what_is_there`].)
+    #[inline(never)]
+    fn send_into_room(&self, value: T) -> Result<(), Refused<T>> {
         match self.put_plain(value) {
             Ok(()) => Ok(()),
             Err((value, held)) => self.send_whole(value, held),
@@ -147,15 +152,32 @@ impl<T> Hchan<T> {
     /// closed takes loads only.
     #[inline(always)]
     pub(crate) fn try_recv(&self) -> Result<T, Nothing> {
-        if let Some(gone_in) = self.header().sides.empty() {
-            return match self.header().is_only_empty(gone_in) {
-                true => Err(Nothing::Empty),
-                false => self.try_recv_empty(),
-            };
-        }
+        let received = match self.header().sides.empty() {
+            Some(gone_in) if self.header().is_only_empty(gone_in) => return Err(Nothing::Empty),
+            Some(_) => self.recv_after_all(),
+            None => self.recv_what_is_there(),
+        };
+        // (A small value passes in registers so, which it does not beside a reason.
+        // What was closed and empty during the call is so now.)
+        received.ok_or_else(|| match self.header().is_over() {
+            true => Nothing::Closed,
+            false => Nothing::Empty,
+        })
+    }
+
+    /// [`Hchan::try_recv_empty`], which does not say why it has nothing.
+    #[inline(never)]
+    fn recv_after_all(&self) -> Option<T> {
+        self.try_recv_empty().ok()
+    }
+
+    /// Receives where the buffer has values, it seems. (Out of line, so that to find
+    /// nothing needs no frame.)
+    #[inline(never)]
+    fn recv_what_is_there(&self) -> Option<T> {
         match self.take_plain() {
-            Ok(value) => Ok(value),
-            Err(held) => self.recv_whole(held),
+            Ok(value) => Some(value),
+            Err(held) => self.recv_whole(held).ok(),
         }
     }
 
@@ -179,14 +201,9 @@ impl<T> Hchan<T> {
             return Err(Nothing::Closed);
         }
         if seen.may() || seen.is_timed() {
-            return self.recv_unplainly();
+            return self.recv_whole(None);
         }
         Err(Nothing::Empty)
-    }
-
-    #[inline(never)]
-    fn recv_unplainly(&self) -> Result<T, Nothing> {
-        self.recv_whole(None)
     }
 
     /// [`Hchan::recv_held`] and what is owed after it, as [`Hchan::send_whole`].
@@ -311,6 +328,17 @@ impl<T> Hchan<T> {
         if self.header().is_over() {
             return Err(stopped(Stop::Closed));
         }
+        self.recv_while_open(deadline, site, stopped)
+    }
+
+    /// The same of a channel that is not over, it seems.
+    #[inline(never)]
+    fn recv_while_open<E>(
+        &self,
+        deadline: Option<Instant>,
+        site: Site,
+        stopped: impl FnOnce(Stop) -> E,
+    ) -> Result<T, E> {
         match self.take_plain() {
             Ok(value) => Ok(value),
             // Measured: large values are copied once less so, and for small ones
