@@ -328,17 +328,6 @@ impl<T> Hchan<T> {
         if self.header().is_over() {
             return Err(stopped(Stop::Closed));
         }
-        self.recv_while_open(deadline, site, stopped)
-    }
-
-    /// The same of a channel that is not over, it seems.
-    #[inline(never)]
-    fn recv_while_open<E>(
-        &self,
-        deadline: Option<Instant>,
-        site: Site,
-        stopped: impl FnOnce(Stop) -> E,
-    ) -> Result<T, E> {
         match self.take_plain() {
             Ok(value) => Ok(value),
             // Measured: large values are copied once less so, and for small ones

@@ -52,13 +52,18 @@ impl<T> Hchan<T> {
         let access = sides.head.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
         let own = unsafe { access.deref() };
-        if let Some((at, emptied)) = self.plain_value(own) {
+        let known = own.known();
+        if known.is_none() && sides.capacity() > ring::STRETCH {
+            access.end();
+            // SAFETY: just locked; such a channel has a lock for each side.
+            return unsafe { self.take_plain_of_large() }.ok_or(None);
+        }
+        if let Some(at) = known.or_else(|| self.plain_value(own)) {
             // SAFETY: L4.
             let value = unsafe { ring::take(own, at) };
             sides.head.step();
             access.end();
             lock.unlock();
-            drop(emptied);
             return Ok(value);
         }
         access.end();
@@ -67,6 +72,36 @@ impl<T> Hchan<T> {
         }
         lock.unlock();
         Err(None)
+    }
+
+    /// The same of a buffer that is no simple ring. Out of line, so that the rest
+    /// is small.
+    ///
+    /// # Safety
+    ///
+    /// The lock of the receiving side is held. It is given back.
+    #[inline(never)]
+    unsafe fn take_plain_of_large(&self) -> Option<T> {
+        let sides = &self.header().sides;
+        let access = sides.head.own.get_mut();
+        // SAFETY: L1, the lock is held until `access` is gone.
+        let own = unsafe { access.deref() };
+        let (out, gone_in) = (sides.head.index(), sides.tail.index_from_afar());
+        let (mut taken, mut emptied) = (None, None);
+        if gone_in.is_plain() && gone_in != out {
+            // SAFETY: the receiving side's, and there is a value. L4.
+            unsafe {
+                let place;
+                (place, emptied) = self.values(own, sides.capacity());
+                let at = own.learn(place, gone_in.beyond(out));
+                taken = at.map(|at| ring::take(own, at));
+            }
+            sides.head.step();
+        }
+        access.end();
+        sides.head.lock.unlock();
+        drop(emptied);
+        taken
     }
 
     /// The guard of a channel whose sending side is locked, if that is all
@@ -93,34 +128,37 @@ impl<T> Hchan<T> {
         if !gone_in.is_plain() {
             return None;
         }
-        // SAFETY: the sending side's.
-        let place = unsafe { self.room(own, capacity) }?;
-        if capacity == UNBOUNDED {
-            return own.learn(place, place.left as u64);
+        if capacity > ring::STRETCH {
+            return self.plain_room_of_large(own);
         }
         let out = sides.head.index_from_afar();
-        own.learn(place, capacity as u64 - gone_in.beyond(out))
+        let free = capacity as u64 - gone_in.beyond(out);
+        own.learn(ring::place(own, capacity), free)
     }
 
-    /// The slot from which the receiving side may take a value plainly, and maybe
-    /// a block to be dropped after the lock.
-    #[inline(always)]
-    fn plain_value(&self, own: &mut Own) -> Option<(u32, Option<blocks::Fresh<T>>)> {
-        if let Some(at) = own.known() {
-            return Some((at, None));
+    /// The same of a plain buffer that is no simple ring.
+    #[inline(never)]
+    fn plain_room_of_large(&self, own: &mut Own) -> Option<u32> {
+        let sides = &self.header().sides;
+        // SAFETY: the sending side's.
+        let place = unsafe { self.room(own, sides.capacity()) }?;
+        if sides.are_unbounded() {
+            return own.learn(place, place.left as u64);
         }
+        let gone_in = sides.tail.index().beyond(sides.head.index_from_afar());
+        own.learn(place, sides.capacity() as u64 - gone_in)
+    }
+
+    /// The slot from which the receiving side of a simple ring may take a value
+    /// plainly.
+    #[inline(always)]
+    fn plain_value(&self, own: &mut Own) -> Option<u32> {
         let sides = &self.header().sides;
         let (out, gone_in) = (sides.head.index(), sides.tail.index_from_afar());
         if !gone_in.is_plain() {
             return None;
         }
-        let values = gone_in.beyond(out);
-        if values == 0 {
-            return None;
-        }
-        // SAFETY: the receiving side's, and there is a value.
-        let (place, emptied) = unsafe { self.values(own, sides.capacity()) };
-        Some((own.learn(place, values)?, emptied))
+        own.learn(ring::place(own, sides.capacity()), gone_in.beyond(out))
     }
 
     /// Where the sending side goes on, in the slots that it has; none in a list
