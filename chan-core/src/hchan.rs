@@ -50,8 +50,7 @@ use crate::registry::{self, Maker};
 use crate::results::{Discarded, Forced, Received, Reserved, Sent};
 use crate::returned::{Comeback, Returned};
 use crate::ring::{self, Slot};
-#[cfg(debug_assertions)]
-use crate::sides::Side;
+use crate::sides;
 use crate::waitq::Waiter;
 
 /// See the head of this file.
@@ -63,6 +62,9 @@ pub(crate) struct Hchan<T> {
     // Last: as many slots as the capacity says follow.
     slots: [Slot<T>; 0],
 }
+
+const _: () =
+    assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Hchan<u64>>() == 3 * sides::LINE);
 
 // SAFETY: values cross threads through the channel, so `T: Send`; they are
 // reached under the locks only, so nobody shares a `&T`.
@@ -134,7 +136,7 @@ impl<T> Hchan<T> {
         let (layout, _) = Layout::new::<Self>()
             .extend(Layout::array::<Slot<T>>(slots).ok()?)
             .ok()?;
-        Some(layout.pad_to_align())
+        Some(layout.align_to(sides::ALIGNMENT).ok()?.pad_to_align())
     }
 
     /// Memory for a channel.
@@ -565,7 +567,7 @@ impl<T> Op<'_, '_, T> {
         assert_eq!(in_slots, buffered as u64, "I5");
         // SAFETY: both locks are held.
         unsafe {
-            let known = |side: &Side| side.own.with_mut(|own| own.count_known());
+            let known = |side: &sides::Side| side.own.with_mut(|own| own.count_known());
             assert!(known(&sides.head) <= buffered, "L4");
             let room = capacity - buffered;
             assert!(known(&sides.tail) <= room, "L4");

@@ -61,8 +61,7 @@ use crate::waitq::{Direction, Site, Waiter};
 use crate::watch::{ChannelId, ScopeId};
 
 /// What waits and hand-overs touch fills a line.
-const _: () =
-    assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Middle>() == LINE);
+const _: () = assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Middle>() == LINE);
 
 /// See the head of this file.
 #[repr(C)]
@@ -343,7 +342,10 @@ impl Header {
     /// has come back; so the two reads are of one moment.)
     #[inline(always)]
     pub(crate) fn is_over(&self) -> bool {
-        self.readiness().flags().is_closed_for_good() && self.sides.empty().is_some()
+        // (The receivers' own line first: most often that is the end of it.)
+        !self.sides.head.index_from_afar().is_plain()
+            && self.readiness().flags().is_closed_for_good()
+            && self.sides.empty().is_some()
     }
 
     /// Of a buffer that was empty when the sending side was as `gone_in` says:

@@ -59,17 +59,25 @@ pub(crate) struct Sides<M> {
     pub(crate) head: Side,
 }
 
-/// One side. (In 24 bytes; `own` begins behind the lock, in the same word.)
+/// One side. What each operation writes is in its first two words (`own` begins
+/// behind the lock): at multiples of 16 bytes they are in one line.
 #[repr(C)]
 pub(crate) struct Side {
+    index: AtomicU64,
     pub(crate) lock: RawLock,
     /// Whether the lock is that of the other side.
     borrows: bool,
     pub(crate) own: UnsafeCell<Own>,
-    index: AtomicU64,
 }
 
-const _: () = assert!(cfg!(loom) || size_of::<usize>() < 8 || size_of::<Side>() == 24);
+/// How a channel is to be aligned. Allocators do so anyway.
+pub(crate) const ALIGNMENT: usize = 16;
+
+const _: () = {
+    let whole = size_of::<Side>() == 24 && std::mem::offset_of!(Own, base) == 6;
+    let head = std::mem::offset_of!(Sides<[u8; LINE]>, head);
+    assert!(cfg!(loom) || size_of::<usize>() < 8 || whole && head.is_multiple_of(ALIGNMENT));
+};
 
 /// What a side's lock guards.
 #[repr(C, packed(2))]
@@ -181,6 +189,7 @@ impl Side {
     #[inline(always)]
     pub(crate) fn new(plain: bool, borrows: bool) -> Self {
         Side {
+            index: AtomicU64::new(if plain { 0 } else { SPECIAL }),
             lock: RawLock::new(),
             borrows,
             own: UnsafeCell::new(Own {
@@ -188,7 +197,6 @@ impl Side {
                 at: 0,
                 base: ptr::null_mut(),
             }),
-            index: AtomicU64::new(if plain { 0 } else { SPECIAL }),
         }
     }
 
