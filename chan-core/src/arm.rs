@@ -122,7 +122,7 @@ impl<'c> Arm<'c> {
     ///
     /// `guard` is of `header_or_nil()`. The case and the party stay where they are
     /// until the case is withdrawn (C1 of `waiting`).
-    pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u32) {
+    pub(crate) unsafe fn park(&self, guard: &mut Guard<'_>, party: &Party, index: u16) {
         let waiter = self.case.waiter().get_or_init(|| {
             let party = NonNull::from(party);
             let (slot, direction, site) =

@@ -58,17 +58,15 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// The same, for who will wait if it cannot be done: at a large buffer,
-    /// most likely it can, and a look would take the other side's line.
+    /// Sends if that is plain, for a task, which looks on by itself. At a large
+    /// buffer it most likely is, and a look would take the other side's line.
     #[inline(always)]
-    pub(crate) fn send_at_once(&self, value: T) -> Result<(), Refused<T>> {
-        if !self.header().sides.are_apart() {
-            return self.try_send(value);
+    pub(crate) fn send_plainly(&self, value: T) -> Result<(), (T, Held<'_>)> {
+        let sides = &self.header().sides;
+        if !sides.are_apart() && sides.full().is_some() {
+            return Err((value, None));
         }
-        match self.put_plain(value) {
-            Ok(()) => Ok(()),
-            Err((value, _)) => self.try_send_full(value),
-        }
+        self.put_plain(value)
     }
 
     /// The same where values seem to fill the buffer. (What does not happen is
@@ -181,16 +179,14 @@ impl<T> Hchan<T> {
         }
     }
 
-    /// As [`Hchan::send_at_once`].
+    /// As [`Hchan::send_plainly`].
     #[inline(always)]
-    pub(crate) fn recv_at_once(&self) -> Result<T, Nothing> {
-        if !self.header().sides.are_apart() {
-            return self.try_recv();
+    pub(crate) fn recv_plainly(&self) -> Result<T, Held<'_>> {
+        let sides = &self.header().sides;
+        if !sides.are_apart() && sides.empty().is_some() {
+            return Err(None);
         }
-        match self.take_plain() {
-            Ok(value) => Ok(value),
-            Err(_) => self.try_recv_empty(),
-        }
+        self.take_plain()
     }
 
     /// The same where the buffer seems to be empty.
@@ -220,7 +216,7 @@ impl<T> Hchan<T> {
 
     /// The same after nothing was found: a timer may be due.
     #[cold]
-    fn recv_refreshed(&self) -> Result<T, Nothing> {
+    pub(crate) fn recv_refreshed(&self) -> Result<T, Nothing> {
         if !self.header().refresh() {
             return Err(Nothing::Empty);
         }

@@ -40,7 +40,7 @@ pub struct ClosedFuture<'a, T> {
 impl<'a, T> ClosedFuture<'a, T> {
     fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
         ClosedFuture {
-            operation: Operation::new(CloseStep::new(chan, site), false),
+            operation: Operation::new(CloseStep::new(chan), site, false),
         }
     }
 }

@@ -71,7 +71,7 @@ impl<'a, T, F: RecvFace<T>> RecvFuture<'a, T, F> {
     #[inline(always)]
     pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site, has_deadline: bool) -> Self {
         RecvFuture {
-            operation: Operation::new(RecvStep::new(chan, site), has_deadline),
+            operation: Operation::new(RecvStep::new(chan), site, has_deadline),
         }
     }
 
@@ -91,7 +91,7 @@ impl<'a, T, F: SendFace<T>> SendFuture<'a, T, F> {
         has_deadline: bool,
     ) -> Self {
         SendFuture {
-            operation: Operation::new(SendStep::new(chan, value, site), has_deadline),
+            operation: Operation::new(SendStep::new(chan, value), site, has_deadline),
         }
     }
 
@@ -221,3 +221,10 @@ impl Future for SelectNothing {
         Poll::Pending
     }
 }
+
+/// They are moved before they wait, so their size counts.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(cfg!(loom) || size_of::<RecvFuture<'_, u64, crate::face::RustFace>>() <= 112);
+    assert!(cfg!(loom) || size_of::<SendFuture<'_, u64, crate::face::RustFace>>() <= 120);
+};

@@ -13,24 +13,22 @@ use crate::waitq::{Direction, Outcome, Site, Waiter};
 /// with one that is to be given back, or because the channel is closed.
 pub(crate) struct ReserveStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
 }
 
 /// A wait for the close of a channel, which is nil if it is none.
 pub(crate) struct CloseStep<'a, T> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
 }
 
 impl<'a, T> ReserveStep<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        ReserveStep { chan, site }
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
+        ReserveStep { chan }
     }
 }
 
 impl<'a, T> CloseStep<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
-        CloseStep { chan, site }
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
+        CloseStep { chan }
     }
 }
 
@@ -67,11 +65,15 @@ impl<'a, T> Step for ReserveStep<'a, T> {
         self.chan.map(Hchan::header)
     }
 
-    fn site(&self) -> Site {
-        self.site
+    fn may(&self) -> bool {
+        self.chan.is_some()
     }
 
-    fn at_once(&self) -> Option<Self::Out> {
+    fn may_now(&self, _: &Guard<'_>) -> bool {
+        self.chan.is_some()
+    }
+
+    fn at_once(&self, _: Site) -> Option<Self::Out> {
         let granted = self.attempt(&mut self.header()?.lock())?;
         Some(self.end(granted))
     }
@@ -84,7 +86,7 @@ impl<'a, T> Step for ReserveStep<'a, T> {
         }
     }
 
-    fn conclude(&self, granted: bool) -> Self::Out {
+    fn conclude(&self, granted: bool, _: Site) -> Self::Out {
         self.end(granted)
     }
 
@@ -92,7 +94,7 @@ impl<'a, T> Step for ReserveStep<'a, T> {
         None
     }
 
-    unsafe fn settle(&self, outcome: Outcome) -> Self::Out {
+    unsafe fn settle(&self, outcome: Outcome, _: Site) -> Self::Out {
         self.end(outcome.has_moved())
     }
 
@@ -116,11 +118,15 @@ impl<T> Step for CloseStep<'_, T> {
         self.chan.map(Hchan::header)
     }
 
-    fn site(&self) -> Site {
-        self.site
+    fn may(&self) -> bool {
+        self.chan.is_some_and(|chan| chan.header().is_closed())
     }
 
-    fn at_once(&self) -> Option<()> {
+    fn may_now(&self, guard: &Guard<'_>) -> bool {
+        self.chan.is_some() && guard.is_closed()
+    }
+
+    fn at_once(&self, _: Site) -> Option<()> {
         self.header()?.is_closed().then_some(())
     }
 
@@ -130,13 +136,13 @@ impl<T> Step for CloseStep<'_, T> {
         guard.is_closed().then_some(())
     }
 
-    fn conclude(&self, (): ()) {}
+    fn conclude(&self, (): (), _: Site) {}
 
     fn slot(&self) -> Option<NonNull<()>> {
         None
     }
 
-    unsafe fn settle(&self, _: Outcome) {}
+    unsafe fn settle(&self, _: Outcome, _: Site) {}
 
     unsafe fn abandon(&self, _: &Waiter) {
         unreachable!("nothing moves")

@@ -347,7 +347,7 @@ impl<'c, A: Arms + ?Sized> Frozen<'c, A> {
             match arm.header() {
                 // SAFETY: the lock is held; the rest is the caller's promise.
                 Some(header) => unsafe {
-                    header.with_held(|guard| arm.park(guard, party, index.into()));
+                    header.with_held(|guard| arm.park(guard, party, index));
                 },
                 None => nils = true,
             }
@@ -371,7 +371,7 @@ unsafe fn list_nils<A: Arms + ?Sized>(arms: &A, order: &[u16], party: &Party) {
         let arm = arms.arm(index);
         if arm.header().is_none() {
             // SAFETY: the guard is nil's; the rest is the caller's promise.
-            unsafe { arm.park(&mut guard, party, index.into()) };
+            unsafe { arm.park(&mut guard, party, index) };
         }
     }
 }

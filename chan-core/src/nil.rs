@@ -16,7 +16,7 @@ use std::time::Instant;
 use crate::birth::{Birth, Manners};
 use crate::capability::Capability;
 use crate::header::{Header, Kind, Origin};
-use crate::parker::Party;
+use crate::parker::{self, Party};
 use crate::registry::Maker;
 use crate::spin::Yielding;
 use crate::waitq::{Direction, Waiter};
@@ -131,12 +131,14 @@ impl Nothing {
     /// to end the wait, but it says whose wait it is.
     pub(crate) fn list(self: Pin<&Self>, cx: &mut Context<'_>) {
         let this = self.get_ref();
-        this.party.show_stack_if_asked();
-        let is_known = {
+        let (is_known, asked) = {
             let _guard = header().lock();
             // SAFETY: the lock that guards the waker is held.
-            unsafe { this.party.will_wake(cx.waker()) }
+            unsafe { (this.party.will_wake(cx.waker()), this.party.take_ticket()) }
         };
+        if let Some(ticket) = asked {
+            parker::show_stack(ticket);
+        }
         if is_known {
             return;
         }

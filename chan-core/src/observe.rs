@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::context::{Cancel, cancels};
-use crate::header::{Guard, Header, Notes};
+use crate::header::{Guard, Guarded, Header, Notes};
 use crate::nil;
 use crate::panics;
 use crate::parker::Wake;
@@ -846,11 +846,14 @@ impl State {
 
 /// All queues that there are, each at its place.
 fn queues<'g>(guard: &'g Guard<'_>) -> [Option<&'g WaitQueue>; 4] {
+    let closeq = guard.closeq();
+    // (Once: each access of its own would end the one before.)
+    let guarded: &Guarded = guard;
     [
-        Some(&guard.recvq),
-        Some(&guard.sendq),
-        guard.closeq(),
-        Some(&guard.handed),
+        Some(&guarded.recvq),
+        Some(&guarded.sendq),
+        closeq,
+        Some(&guarded.handed),
     ]
 }
 
@@ -862,21 +865,27 @@ fn all<'g>(guard: &'g Guard<'_>) -> impl Iterator<Item = &'g Waiter> {
 /// One waiter, whose channel is locked.
 fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
     // SAFETY: linked and its channel locked, hence alive, with its party.
-    let (party, id, place, outcome) = unsafe {
+    let (party, id, place, direction, outcome) = unsafe {
         let party = waiter.party().as_ref();
         let outcome = if party.is_done() {
             waiter.outcome()
         } else {
             Outcome::Pending
         };
-        (party, waiter.ticket(), waiter.place(), outcome)
+        (
+            party,
+            waiter.ticket(),
+            waiter.place(),
+            waiter.direction(),
+            outcome,
+        )
     };
     let who = match (party.is_task(), party.parked_thread()) {
         (true, _) => Who::Future,
         (false, Some(thread)) => Who::Thread(thread),
         (false, None) => Who::LookingThread,
     };
-    let reason = match (party.is_select(), is_nil, waiter.direction()) {
+    let reason = match (party.is_select(), is_nil, direction) {
         (true, ..) if party.cases() == 0 => WaitReason::SelectNoCases,
         (true, ..) => WaitReason::Select,
         (false, false, Direction::Recv) => WaitReason::Receive,
@@ -887,20 +896,21 @@ fn see(waiter: &Waiter, now: u64, is_nil: bool) -> Wait {
         (false, true, Direction::Close) => WaitReason::CloseNil,
     };
     let since = party.since();
-    let holds_value = outcome.has_moved() && waiter.direction() == Direction::Recv;
+    let holds_value = outcome.has_moved() && direction == Direction::Recv;
     Wait {
         id: WaitId(id),
         party: PartyId(ptr::from_ref(party) as usize),
         reason,
-        direction: waiter.direction(),
-        case: waiter.index() as usize,
+        direction,
+        case: waiter.index(),
         cases: party.cases() as usize,
         site: waiter.site(),
         who,
         task: party.task_id(),
         age: (since != 0).then(|| Duration::from_nanos(now.saturating_sub(since))),
         has_deadline: party.has_deadline(),
-        waker_data: party.waker_data(),
+        // SAFETY: the lock is held.
+        waker_data: unsafe { party.waker_data() },
         state: if place == Place::Handed || party.is_done() {
             WaitState::Done { holds_value }
         } else {

@@ -6,7 +6,7 @@
 //! [`crate::task_wait`]; with one case there is no order, no claim of several,
 //! and one lock.
 //!
-//! O1  `queued` is there exactly while the stage is `Parked`, and does not move
+//! O1  `queued` is whole exactly while the stage is `Parked`, and does not move
 //!     then: the future is pinned, and its drop takes the waiter out.
 //! O2  The value of a step is its own before it is parked and after it has left
 //!     (C2 of [`crate::waiting`]).
@@ -15,16 +15,17 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomPinned;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
+use crate::clock;
 use crate::coop;
 use crate::header::{Guard, Header};
 use crate::nil;
-use crate::parker::Party;
-use crate::waitq::{Direction, Outcome, Site, Waiter};
+use crate::parker::{self, Party, PartyRoom, Stage};
+use crate::plain::Held;
+use crate::waitq::{Direction, Outcome, Site, Waiter, WaiterRoom};
 
 /// What an operation does: a send, a receive, a request for a permit, or a wait
 /// for the close.
@@ -39,19 +40,37 @@ pub(crate) trait Step {
     /// Its channel, unless that is nil.
     fn header(&self) -> Option<&Header>;
 
-    /// The line that waits.
-    fn site(&self) -> Site;
+    /// Does it, if nobody else is concerned: no foreign code runs. A lock that
+    /// was taken for it in vain is kept, if it is the lock of the channel.
+    #[inline(always)]
+    fn plainly(&self) -> Result<Self::Out, Held<'_>> {
+        Err(None)
+    }
+
+    /// A look without the lock: whether it may be possible.
+    fn may(&self) -> bool;
+
+    /// The same with the lock of the channel held: false if an attempt is sure to
+    /// fail.
+    fn may_now(&self, guard: &Guard<'_>) -> bool;
+
+    /// Another attempt after one has failed, if there are other ways. No lock is
+    /// held. `site` is the line that does it.
+    #[track_caller]
+    fn otherwise(&self, _site: Site) -> Option<Self::Out> {
+        None
+    }
 
     /// Does it, if that can be done at once. No lock is held.
     #[track_caller]
-    fn at_once(&self) -> Option<Self::Out>;
+    fn at_once(&self, site: Site) -> Option<Self::Out>;
 
     /// The same with the lock of the channel held.
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Self::Got>;
 
     /// The result of an attempt, and the wakes that are owed. No lock is held.
     #[track_caller]
-    fn conclude(&self, got: Self::Got) -> Self::Out;
+    fn conclude(&self, got: Self::Got, site: Site) -> Self::Out;
 
     /// Where the value is or goes, if one moves.
     fn slot(&self) -> Option<NonNull<()>>;
@@ -62,7 +81,7 @@ pub(crate) trait Step {
     ///
     /// It has, and this is asked once.
     #[track_caller]
-    unsafe fn settle(&self, outcome: Outcome) -> Self::Out;
+    unsafe fn settle(&self, outcome: Outcome, site: Site) -> Self::Out;
 
     /// The value has moved, or the permit was granted, but the result is not
     /// wanted. It leaves whatever queue its waiter is in.
@@ -76,26 +95,16 @@ pub(crate) trait Step {
 /// See the head of this file.
 pub(crate) struct Operation<S: Step> {
     step: S,
-    has_deadline: bool,
-    stage: Cell<Stage>,
-    queued: UnsafeCell<MaybeUninit<Queued>>,
+    /// Who waits, and what of it is linked.
+    queued: UnsafeCell<Queued>,
     _pinned: PhantomPinned,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing has happened.
-    Fresh,
-    /// It is queued.
-    Parked,
-    /// It is done, or was given up.
-    Over,
-}
-
-/// Who waits, and what of it is linked.
+/// What is known before the wait is in them from the beginning: stage, line,
+/// and whether it has a deadline. The rest is not there before.
 struct Queued {
-    party: Party,
-    waiter: Waiter,
+    party: PartyRoom,
+    waiter: WaiterRoom,
 }
 
 // SAFETY: the pointers in `queued` are to the operation itself, which is pinned
@@ -106,12 +115,14 @@ impl<S: Step> Operation<S> {
     /// Whether it waits for ever is for watchers to know; whoever makes it sees
     /// to the deadline.
     #[inline(always)]
-    pub(crate) fn new(step: S, has_deadline: bool) -> Self {
+    pub(crate) fn new(step: S, site: Site, has_deadline: bool) -> Self {
+        let queued = Queued {
+            party: PartyRoom::new(has_deadline),
+            waiter: WaiterRoom::new(site),
+        };
         Operation {
             step,
-            has_deadline,
-            stage: Cell::new(Stage::Fresh),
-            queued: UnsafeCell::new(MaybeUninit::uninit()),
+            queued: UnsafeCell::new(queued),
             _pinned: PhantomPinned,
         }
     }
@@ -122,88 +133,134 @@ impl<S: Step> Operation<S> {
         &self.step
     }
 
+    /// The line that waits.
+    #[inline(always)]
+    pub(crate) fn site(&self) -> Site {
+        // SAFETY: it never changes.
+        unsafe { (*self.queued.get()).waiter.site() }
+    }
+
+    #[inline(always)]
+    fn stage(&self) -> &Cell<Stage> {
+        // SAFETY: the owner's alone, and a cell.
+        unsafe { (*self.queued.get()).party.stage() }
+    }
+
     /// Polls until it is done, and gives the result.
     #[inline]
     #[track_caller]
     pub(crate) fn poll(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<S::Out> {
-        match self.stage.get() {
+        match self.stage().get() {
             Stage::Fresh => {
                 if coop::must_yield(cx) {
                     return Poll::Pending;
                 }
-                // First: what is woken is foreign code, and if it panics this
-                // has happened all the same.
-                self.stage.set(Stage::Over);
-                let Some(result) = self.step.at_once() else {
-                    return self.queue_up(cx);
+                let held = match self.step.plainly() {
+                    Ok(result) => {
+                        self.stage().set(Stage::Over);
+                        coop::was_ready();
+                        return Poll::Ready(result);
+                    }
+                    Err(held) => held,
                 };
-                coop::was_ready();
-                Poll::Ready(result)
+                if held.is_some() || self.step.may() {
+                    self.attempt(cx, held)
+                } else {
+                    self.queue_up(cx)
+                }
             }
             Stage::Parked => self.poll_parked(cx),
             Stage::Over => panic!("polled after it was ready"),
         }
     }
 
+    /// Does it with the lock of the channel, which may be held already, or
+    /// queues up.
+    #[inline(never)]
+    #[track_caller]
+    fn attempt(self: Pin<&Self>, cx: &mut Context<'_>, held: Held<'_>) -> Poll<S::Out> {
+        let mut guard = held.unwrap_or_else(|| self.header_or_nil().lock());
+        let got = self.step.attempt(&mut guard);
+        drop(guard);
+        // First: what is woken is foreign code, and if it panics this has
+        // happened all the same.
+        self.stage().set(Stage::Over);
+        let result = match got {
+            Some(got) => self.step.conclude(got, self.site()),
+            None => match self.step.otherwise(self.site()) {
+                Some(result) => result,
+                None => return self.queue_up(cx),
+            },
+        };
+        coop::was_ready();
+        Poll::Ready(result)
+    }
+
     /// Queues up, unless it can be done now. One lock.
     #[inline(never)]
     #[track_caller]
     fn queue_up(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<S::Out> {
-        /// What was made for a wait that does not come about.
-        struct Unused(*mut Queued);
-        impl Drop for Unused {
-            fn drop(&mut self) {
-                // SAFETY: whole, and linked nowhere.
-                unsafe { self.0.drop_in_place() };
-            }
-        }
-
-        self.stage.set(Stage::Fresh);
+        self.stage().set(Stage::Fresh);
         // Foreign code, so before the lock.
         let waker = cx.waker().clone();
-        let waiter = self.make_queued(waker);
+        let since = clock::now();
         let header = self.header_or_nil();
         if S::DIRECTION == Direction::Close {
             header.ensure_rare();
         }
-        let mut guard = header.lock();
-        if let Some(got) = self.step.attempt(&mut guard) {
-            drop(guard);
-            self.stage.set(Stage::Over);
-            // Both are foreign code: who is owed a wake comes first, and the
-            // result is dropped if the waker's end panics.
-            let unused = Unused(self.queued.get().cast());
-            let result = self.step.conclude(got);
-            drop(unused);
-            return Poll::Ready(result);
+        let guard = header.lock();
+        if self.step.may_now(&guard) {
+            return self.queue_up_or_end(waker, since, guard);
         }
-        self.stage.set(Stage::Parked);
-        // SAFETY: the guard is of this channel. `self` is pinned, and `leave`
-        // or `abandon` comes before its end (O1).
-        unsafe { guard.park(waiter) };
-        drop(guard);
-        coop::waits();
+        self.park(waker, since, guard);
         Poll::Pending
     }
 
-    /// Writes who waits to its place.
-    #[inline]
-    fn make_queued(&self, waker: Waker) -> NonNull<Waiter> {
-        let queued: *mut Queued = self.queued.get().cast();
+    /// Queues up, unless what seemed to be impossible can be done now.
+    #[cold]
+    #[track_caller]
+    fn queue_up_or_end(
+        self: Pin<&Self>,
+        waker: Waker,
+        since: u64,
+        mut guard: Guard<'_>,
+    ) -> Poll<S::Out> {
+        let Some(got) = self.step.attempt(&mut guard) else {
+            self.park(waker, since, guard);
+            return Poll::Pending;
+        };
+        drop(guard);
+        self.stage().set(Stage::Over);
+        // Both are foreign code: who is owed a wake comes first, and the
+        // result is dropped if the waker's end panics.
+        let result = self.step.conclude(got, self.site());
+        drop(waker);
+        Poll::Ready(result)
+    }
+
+    /// Waits. What is needed for it is written under the lock: nothing is for an
+    /// attempt that succeeds, and the lock need not wait until it is.
+    #[inline(always)]
+    fn park(self: Pin<&Self>, waker: Waker, since: u64, mut guard: Guard<'_>) {
+        let waiter = self.make_queued(waker, since);
+        self.stage().set(Stage::Parked);
+        // SAFETY: the guard is of this channel. `self` is pinned, and `leave`
+        // or `abandon` comes before its end (O1).
+        unsafe { guard.park_as(waiter, S::DIRECTION) };
+        drop(guard);
+        coop::waits();
+    }
+
+    /// Writes who waits, and since when, to its place.
+    #[inline(always)]
+    fn make_queued(&self, waker: Waker, since: u64) -> NonNull<Waiter> {
+        let queued = self.queued.get();
         // SAFETY: the stage is Fresh, so there is nothing, and nobody looks.
         unsafe {
-            let party = &raw mut (*queued).party;
-            Party::write_task(party, waker, self.has_deadline);
-            let party = NonNull::new_unchecked(party);
-            let waiter = &raw mut (*queued).waiter;
-            waiter.write(Waiter::new(
-                party,
-                self.step.slot(),
-                S::DIRECTION,
-                0,
-                self.step.site(),
-            ));
-            NonNull::new_unchecked(waiter)
+            let party = NonNull::new_unchecked(&raw mut (*queued).party);
+            let party = PartyRoom::fill(party, waker, since);
+            let waiter = NonNull::new_unchecked(&raw mut (*queued).waiter);
+            WaiterRoom::fill(waiter, party, self.step.slot(), S::DIRECTION)
         }
     }
 
@@ -211,9 +268,33 @@ impl<S: Step> Operation<S> {
     ///
     /// The stage is Parked.
     #[inline(always)]
-    unsafe fn queued(&self) -> &Queued {
+    unsafe fn party(&self) -> &Party {
         // SAFETY: O1.
-        unsafe { (*self.queued.get()).assume_init_ref() }
+        unsafe { (*self.queued.get()).party.party() }
+    }
+
+    /// # Safety
+    ///
+    /// The stage is Parked.
+    #[inline(always)]
+    unsafe fn waiter(&self) -> &Waiter {
+        // SAFETY: O1.
+        unsafe { (*self.queued.get()).waiter.waiter() }
+    }
+
+    /// Ends who waited.
+    ///
+    /// # Safety
+    ///
+    /// The stage was Parked, and the waiter is linked no more.
+    #[inline(always)]
+    unsafe fn end_queued(&self) {
+        // SAFETY: O1, and nobody else knows them any more.
+        unsafe {
+            let queued = self.queued.get();
+            (*queued).waiter.end();
+            (*queued).party.end();
+        }
     }
 
     #[inline]
@@ -225,14 +306,33 @@ impl<S: Step> Operation<S> {
     #[track_caller]
     fn poll_parked(self: Pin<&Self>, cx: &mut Context<'_>) -> Poll<S::Out> {
         // SAFETY: parked.
-        let done = unsafe { self.queued() }.party.is_done() || self.wait_on(cx);
+        let done = unsafe { self.party() }.is_done() || self.wait_on(cx);
         if !done {
             return Poll::Pending;
         }
+        // SAFETY: parked, and done (Q4).
+        if unsafe { self.waiter().outcome() } != Outcome::Handed {
+            return Poll::Ready(self.end_otherwise());
+        }
+        self.stage().set(Stage::Over);
+        // SAFETY: it was handed, so it is in that list, and is over now. Nobody
+        // knows the party any more.
+        unsafe {
+            let waiter = NonNull::from(self.waiter());
+            self.header_or_nil().unlist(waiter);
+            self.end_queued();
+            Poll::Ready(self.step.settle(Outcome::Handed, self.site()))
+        }
+    }
+
+    /// The result of a wait that is done, but not by a hand-over.
+    #[cold]
+    #[track_caller]
+    fn end_otherwise(&self) -> S::Out {
         // SAFETY: parked.
         let outcome = unsafe { self.leave() };
         // SAFETY: it has ended so, and is over now.
-        Poll::Ready(unsafe { self.step.settle(outcome) })
+        unsafe { self.step.settle(outcome, self.site()) }
     }
 
     /// A poll that seems to come too early: whether it does not. If it does the
@@ -240,15 +340,20 @@ impl<S: Step> Operation<S> {
     #[cold]
     fn wait_on(self: Pin<&Self>, cx: &mut Context<'_>) -> bool {
         // SAFETY: parked.
-        let party = unsafe { &self.queued().party };
+        let party = unsafe { self.party() };
         let header = self.header_or_nil();
-        party.show_stack_if_asked();
         header.refresh();
         let mut fresh = None;
         loop {
             let guard = header.lock();
             if party.is_done() {
                 return true;
+            }
+            // SAFETY: the lock is held.
+            if let Some(ticket) = unsafe { party.take_ticket() } {
+                drop(guard);
+                parker::show_stack(ticket);
+                continue;
             }
             // SAFETY: the lock is held.
             if unsafe { party.will_wake(cx.waker()) } {
@@ -275,11 +380,11 @@ impl<S: Step> Operation<S> {
     /// The stage is Parked. It is over then.
     #[inline]
     unsafe fn leave(&self) -> Outcome {
-        self.stage.set(Stage::Over);
+        self.stage().set(Stage::Over);
         // SAFETY: parked until now.
         unsafe {
-            let Queued { party, waiter } = self.queued();
-            let known = if party.is_done() {
+            let waiter = self.waiter();
+            let known = if self.party().is_done() {
                 waiter.outcome()
             } else {
                 Outcome::Pending
@@ -294,7 +399,7 @@ impl<S: Step> Operation<S> {
             }
             // Nobody can win it any more.
             let outcome = waiter.outcome();
-            (*self.queued.get()).assume_init_drop();
+            self.end_queued();
             outcome
         }
     }
@@ -303,16 +408,16 @@ impl<S: Step> Operation<S> {
     /// yet, it is now.
     #[track_caller]
     pub(crate) fn give_up(self: Pin<&Self>) -> Option<S::Out> {
-        match self.stage.get() {
+        match self.stage().get() {
             Stage::Fresh => {
-                self.stage.set(Stage::Over);
-                self.step.at_once()
+                self.stage().set(Stage::Over);
+                self.step.at_once(self.site())
             }
             // SAFETY: parked.
             Stage::Parked => match unsafe { self.leave() } {
                 Outcome::Pending => None,
                 // SAFETY: it has ended so, and is over now.
-                outcome => Some(unsafe { self.step.settle(outcome) }),
+                outcome => Some(unsafe { self.step.settle(outcome, self.site()) }),
             },
             Stage::Over => None,
         }
@@ -320,25 +425,50 @@ impl<S: Step> Operation<S> {
 
     /// Whether it waits.
     pub(crate) fn is_parked(&self) -> bool {
-        self.stage.get() == Stage::Parked
+        self.stage().get() == Stage::Parked
     }
 
-    #[cold]
+    #[inline(never)]
     fn abandon(&self) {
-        self.stage.set(Stage::Over);
+        self.stage().set(Stage::Over);
         // SAFETY: parked until now.
         unsafe {
-            let waiter = &self.queued().waiter;
-            let mut guard = self.header_or_nil().lock();
-            if waiter.outcome().has_moved() {
-                drop(guard);
+            let waiter = self.waiter();
+            if self.has_moved() || !self.withdraw() {
                 // It leaves its queue in one step with giving back.
                 self.step.abandon(waiter);
-            } else {
-                guard.withdraw(NonNull::from(waiter));
-                drop(guard);
             }
-            (*self.queued.get()).assume_init_drop();
+            self.end_queued();
+        }
+    }
+
+    /// Whether its value has moved, as far as that can be told without the lock.
+    ///
+    /// # Safety
+    ///
+    /// The stage was Parked.
+    #[inline(always)]
+    unsafe fn has_moved(&self) -> bool {
+        // SAFETY: the caller's promise; once it is done (Q4).
+        unsafe { self.party().is_done() && self.waiter().outcome().has_moved() }
+    }
+
+    /// Leaves the queue, unless the value has moved.
+    ///
+    /// # Safety
+    ///
+    /// The stage was Parked.
+    #[inline(always)]
+    unsafe fn withdraw(&self) -> bool {
+        // SAFETY: the caller's promise; the lock is held.
+        unsafe {
+            let waiter = self.waiter();
+            let mut guard = self.header_or_nil().lock();
+            let moved = waiter.outcome().has_moved();
+            if !moved {
+                guard.withdraw(NonNull::from(waiter));
+            }
+            !moved
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::grant::ReserveStep;
 use crate::handle::{ALL, Handle, TX};
 use crate::hchan::Hchan;
 use crate::nil;
-use crate::operation::{Operation, Step as _};
+use crate::operation::Operation;
 use crate::results::Reserved;
 use crate::sender::Sender;
 use crate::waiting::sent_on_closed;
@@ -205,9 +205,9 @@ pub struct ReserveFuture<'a, T, F: SendFace<()>> {
 
 impl<'a, T, F: SendFace<()>> ReserveFuture<'a, T, F> {
     fn new(handle: Option<SendingHandle<'a, T>>, site: Site) -> Self {
-        let step = ReserveStep::new(handle.map(SendingHandle::chan), site);
+        let step = ReserveStep::new(handle.map(SendingHandle::chan));
         ReserveFuture {
-            operation: Operation::new(step, false),
+            operation: Operation::new(step, site, false),
             handle,
             face: std::marker::PhantomData,
         }
@@ -229,7 +229,7 @@ impl<'a, T, F: SendFace<()>> Future for ReserveFuture<'a, T, F> {
             F::reserved(Permit(handle))
         } else {
             let caller = Location::caller();
-            let text = || sent_on_closed(handle.chan(), operation.step().site(), caller);
+            let text = || sent_on_closed(handle.chan(), operation.site(), caller);
             F::refused(Closed { text: &text })
         })
     }

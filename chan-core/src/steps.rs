@@ -12,6 +12,7 @@ use crate::handle;
 use crate::hchan::Hchan;
 use crate::header::{Guard, Header};
 use crate::operation::Step;
+use crate::plain::Held;
 use crate::results::{Nothing, Received, Refused, Sent};
 use crate::ring::Slot;
 use crate::sync::UnsafeCell;
@@ -21,7 +22,6 @@ use crate::waitq::{Direction, Outcome, Site, Waiter};
 /// A receive.
 pub(crate) struct RecvStep<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
     /// Where a value is handed over.
     slot: Slot<T>,
     face: PhantomData<fn() -> F>,
@@ -30,7 +30,6 @@ pub(crate) struct RecvStep<'a, T, F> {
 /// A send.
 pub(crate) struct SendStep<'a, T, F> {
     chan: Option<&'a Hchan<T>>,
-    site: Site,
     /// The value, unless it has gone.
     slot: Slot<T>,
     gone: Cell<bool>,
@@ -45,10 +44,9 @@ unsafe impl<T: Send, F: Send> Send for SendStep<'_, T, F> {}
 
 impl<'a, T, F> RecvStep<'a, T, F> {
     #[inline(always)]
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, site: Site) -> Self {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>) -> Self {
         RecvStep {
             chan,
-            site,
             slot: UnsafeCell::new(MaybeUninit::uninit()),
             face: PhantomData,
         }
@@ -57,10 +55,9 @@ impl<'a, T, F> RecvStep<'a, T, F> {
 
 impl<'a, T, F> SendStep<'a, T, F> {
     #[inline(always)]
-    pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T, site: Site) -> Self {
+    pub(crate) fn new(chan: Option<&'a Hchan<T>>, value: T) -> Self {
         SendStep {
             chan,
-            site,
             slot: UnsafeCell::new(MaybeUninit::new(value)),
             gone: Cell::new(false),
             face: PhantomData,
@@ -79,20 +76,42 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
     }
 
     #[inline(always)]
-    fn site(&self) -> Site {
-        self.site
+    fn plainly(&self) -> Result<F::Out, Held<'_>> {
+        self.chan.ok_or(None)?.recv_plainly().map(F::value)
     }
 
     #[inline(always)]
-    fn at_once(&self) -> Option<F::Out> {
-        match self.chan?.recv_at_once() {
+    fn may(&self) -> bool {
+        self.header().is_some_and(|header| {
+            let seen = header.look(Direction::Recv);
+            seen.may() || seen.is_timed()
+        })
+    }
+
+    #[inline(always)]
+    fn may_now(&self, guard: &Guard<'_>) -> bool {
+        self.chan.is_some() && (guard.len() > 0 || guard.is_closed() || !guard.sendq.is_empty())
+    }
+
+    #[inline]
+    fn otherwise(&self, site: Site) -> Option<F::Out> {
+        match self.chan?.recv_refreshed() {
             Ok(value) => Some(F::value(value)),
             Err(Nothing::Empty) => None,
-            Err(Nothing::Closed) => Some(self.closed()),
+            Err(Nothing::Closed) => Some(self.closed(site)),
         }
     }
 
     #[inline]
+    fn at_once(&self, site: Site) -> Option<F::Out> {
+        match self.chan?.try_recv() {
+            Ok(value) => Some(F::value(value)),
+            Err(Nothing::Empty) => None,
+            Err(Nothing::Closed) => Some(self.closed(site)),
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Received<T>> {
         match self.chan?.op(guard).recv() {
             Received::Empty => None,
@@ -100,10 +119,11 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
         }
     }
 
-    fn conclude(&self, got: Received<T>) -> F::Out {
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn conclude(&self, got: Received<T>, site: Site) -> F::Out {
         match got.conclude() {
             Ok(value) => F::value(value),
-            Err(_) => self.closed(),
+            Err(_) => self.closed(site),
         }
     }
 
@@ -113,12 +133,12 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
     }
 
     #[inline]
-    unsafe fn settle(&self, outcome: Outcome) -> F::Out {
+    unsafe fn settle(&self, outcome: Outcome, site: Site) -> F::Out {
         if outcome.has_moved() {
             // SAFETY: it moved in, and is taken out once.
             F::value(unsafe { self.slot.with(|slot| slot.assume_init_read()) })
         } else {
-            self.closed()
+            self.closed(site)
         }
     }
 
@@ -131,8 +151,8 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
 
 impl<T, F: RecvFace<T>> RecvStep<'_, T, F> {
     #[cold]
-    fn closed(&self) -> F::Out {
-        handle::took_closed(self.chan, self.site);
+    fn closed(&self, site: Site) -> F::Out {
+        handle::took_closed(self.chan, site);
         F::closed()
     }
 }
@@ -148,32 +168,65 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
     }
 
     #[inline(always)]
-    fn site(&self) -> Site {
-        self.site
+    fn plainly(&self) -> Result<F::Out, Held<'_>> {
+        let chan = self.chan.ok_or(None)?;
+        debug_assert!(!self.gone.get(), "it is fresh");
+        // SAFETY: it is not parked (O2), and the value is there. It is another's
+        // if it was sent, which says `gone` then; else it is forgotten here and
+        // has never left. In between nothing runs that could panic.
+        let value = unsafe { self.slot.with(|slot| slot.assume_init_read()) };
+        match chan.send_plainly(value) {
+            Ok(()) => {
+                self.gone.set(true);
+                Ok(F::sent())
+            }
+            Err((value, held)) => {
+                std::mem::forget(value);
+                Err(held)
+            }
+        }
     }
 
     #[inline(always)]
+    fn may(&self) -> bool {
+        self.header()
+            .is_some_and(|header| header.look(Direction::Send).may())
+    }
+
+    #[inline(always)]
+    fn may_now(&self, guard: &Guard<'_>) -> bool {
+        self.chan.is_some() && (guard.is_closed() || !guard.recvq.is_empty() || !guard.is_full())
+    }
+
+    #[inline]
     #[track_caller]
-    fn at_once(&self) -> Option<F::Out> {
+    fn otherwise(&self, site: Site) -> Option<F::Out> {
+        if !self.chan?.header().is_unbounded() {
+            return None;
+        }
+        // Its blocks are full.
+        self.at_once(site)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn at_once(&self, site: Site) -> Option<F::Out> {
         let chan = self.chan?;
         // SAFETY: it is not parked (O2).
         let value = unsafe { self.take_out() }?;
-        match chan.send_at_once(value) {
+        match chan.try_send(value) {
             Ok(()) => Some(F::sent()),
             Err(Refused::Full(value)) => {
                 self.put_back(value);
                 None
             }
-            Err(Refused::Closed(value)) => Some(self.closed(value)),
+            Err(Refused::Closed(value)) => Some(self.closed(value, site)),
         }
     }
 
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn attempt(&self, guard: &mut Guard<'_>) -> Option<Sent<T>> {
         let chan = self.chan?;
-        // A channel without a limit is never full: the look before, which has
-        // memory if it must, has sent.
-        debug_assert!(!chan.header().is_unbounded());
         // SAFETY: it is not parked (O2).
         let value = unsafe { self.take_out() }?;
         match chan.op(guard).send(value) {
@@ -185,11 +238,12 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
         }
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
     #[track_caller]
-    fn conclude(&self, got: Sent<T>) -> F::Out {
+    fn conclude(&self, got: Sent<T>, site: Site) -> F::Out {
         match got.conclude() {
             Ok(()) => F::sent(),
-            Err(Refused::Closed(value) | Refused::Full(value)) => self.closed(value),
+            Err(Refused::Closed(value) | Refused::Full(value)) => self.closed(value, site),
         }
     }
 
@@ -200,14 +254,14 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
 
     #[inline]
     #[track_caller]
-    unsafe fn settle(&self, outcome: Outcome) -> F::Out {
+    unsafe fn settle(&self, outcome: Outcome, site: Site) -> F::Out {
         if outcome.has_moved() {
             self.gone.set(true);
             return F::sent();
         }
         // SAFETY: the wait is over (O2).
         let value = unsafe { self.take_out() };
-        self.closed(value.expect("it came back"))
+        self.closed(value.expect("it came back"), site)
     }
 
     unsafe fn abandon(&self, waiter: &Waiter) {
@@ -245,10 +299,10 @@ impl<T, F> SendStep<'_, T, F> {
 impl<T, F: SendFace<T>> SendStep<'_, T, F> {
     #[cold]
     #[track_caller]
-    fn closed(&self, value: T) -> F::Out {
+    fn closed(&self, value: T, site: Site) -> F::Out {
         let chan = self.chan.expect("nil is never closed");
         let caller = Location::caller();
-        let text = || sent_on_closed(chan, self.site, caller);
+        let text = || sent_on_closed(chan, site, caller);
         F::closed(value, Closed { text: &text })
     }
 }

@@ -106,6 +106,7 @@ pub(crate) mod atomic {
         };
     }
 
+    atomic!(AtomicU8, u8);
     atomic!(AtomicU32, u32, counts);
     atomic!(AtomicU64, u64, counts);
     atomic!(AtomicUsize, usize, counts);

@@ -7,7 +7,6 @@
 //!
 //! Everything lies in the future; waiting allocates nothing.
 
-use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,26 +15,15 @@ use crate::arm::Arm;
 use crate::case_list::WaitingList;
 use crate::coop;
 use crate::look::{self, Arms, Frozen};
-use crate::parker::Party;
+use crate::parker::{self, Party, Stage};
 
 /// What a task waits for, linked or about to be.
 pub(crate) struct TaskWait<W: WaitingList, const N: usize> {
     cases: W,
     first: usize,
     party: Party,
-    stage: Cell<Stage>,
     /// Cases and party are pointed to while they wait.
     _pinned: PhantomPinned,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It is about to queue up.
-    Fresh,
-    /// The cases are queued.
-    Parked,
-    /// A case has won, or it was given up.
-    Over,
 }
 
 impl<W: WaitingList, const N: usize> TaskWait<W, N> {
@@ -45,7 +33,6 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
             cases,
             first,
             party,
-            stage: Cell::new(Stage::Fresh),
             _pinned: PhantomPinned,
         }
     }
@@ -57,7 +44,7 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
         cx: &mut Context<'_>,
         mut chance: impl FnMut(u32) -> u32,
     ) -> Poll<W::Won> {
-        let won = match self.stage.get() {
+        let won = match self.party.stage().get() {
             // What was foreign panicked when it was about to queue up.
             Stage::Fresh => self.queue(cx, &mut chance),
             Stage::Parked => self.next_poll(cx),
@@ -77,7 +64,7 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
     /// See [`Selection::give_up`].
     #[track_caller]
     pub(crate) fn give_up(self: Pin<&Self>) -> Option<W::Won> {
-        let won = match self.stage.replace(Stage::Over) {
+        let won = match self.party.stage().replace(Stage::Over) {
             Stage::Fresh => None,
             // SAFETY: parked, and over from here on.
             Stage::Parked => unsafe {
@@ -105,10 +92,10 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
         let mut frozen = Frozen::lock(&arms[..], &order, &mut space);
         if let Some(won) = frozen.look(&order) {
             drop(frozen);
-            self.stage.set(Stage::Over);
+            self.party.stage().set(Stage::Over);
             return Some(won.fire());
         }
-        self.stage.set(Stage::Parked);
+        self.party.stage().set(Stage::Parked);
         // SAFETY: `self` is pinned, and `withdraw` or `abandon` comes before
         // its end: in `next_poll`, `give_up` or `drop`.
         unsafe { frozen.park(&order, &self.party) };
@@ -121,7 +108,7 @@ impl<W: WaitingList, const N: usize> TaskWait<W, N> {
         let order = in_order::<N>();
         // SAFETY: parked, and not over.
         unsafe { poll_parked(&arms[..], &order, &mut [0; N], &self.party, cx) }
-            .inspect(|_| self.stage.set(Stage::Over))
+            .inspect(|_| self.party.stage().set(Stage::Over))
     }
 
     fn arms(&self) -> [Arm<'_>; N] {
@@ -146,7 +133,6 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
         // SAFETY: the caller's promise. Each lock is taken on the way.
         return unsafe { look::withdraw(arms, order, party) };
     }
-    party.show_stack_if_asked();
     look::refresh(arms, order);
     let mut fresh = None;
     loop {
@@ -158,6 +144,12 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
             drop(fresh);
             // SAFETY: the caller's promise.
             return unsafe { look::withdraw(arms, order, party) };
+        }
+        // SAFETY: all locks are held.
+        if let Some(ticket) = unsafe { party.take_ticket() } {
+            drop(frozen);
+            parker::show_stack(ticket);
+            continue;
         }
         // SAFETY: all locks are held.
         if unsafe { party.will_wake(cx.waker()) } {
@@ -179,7 +171,7 @@ pub(crate) unsafe fn poll_parked<A: Arms + ?Sized>(
 
 impl<W: WaitingList, const N: usize> Drop for TaskWait<W, N> {
     fn drop(&mut self) {
-        if self.stage.replace(Stage::Over) == Stage::Parked {
+        if self.party.stage().replace(Stage::Over) == Stage::Parked {
             // SAFETY: parked, and over from here on.
             unsafe { look::abandon(&self.arms()[..], &in_order::<N>()) };
         }

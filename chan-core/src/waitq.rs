@@ -6,13 +6,18 @@
 //! who waits for its close makes the place for that queue.) The list is doubly
 //! linked so that a losing case or a dropped future leaves in O(1).
 //!
-//! Q1  Everything in `links` is guarded by the lock of the waiter's channel.
+//! Q1  `links`, `len` and `standing` are guarded by the lock of the waiter's
+//!     channel.
 //! Q2  A linked waiter, its party and its slot are alive and do not move: the
 //!     owner unlinks it, under the lock, before they end. (Whoever completes
 //!     the wait of a thread unlinks it first and touches it no more.)
-//! Q3  A waiter is in one queue at most; `links.place` says in which.
+//! Q3  A waiter is in one queue at most; `standing` says in which.
 //! Q4  `outcome` is written by the winner before its party is done, and read
 //!     by the owner after.
+
+mod room;
+
+pub(crate) use room::WaiterRoom;
 
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -25,6 +30,7 @@ pub(crate) type Site = &'static Location<'static>;
 
 /// Which queue a waiter is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Place {
     /// In none.
     Nowhere,
@@ -67,6 +73,7 @@ pub enum Direction {
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Outcome {
     /// Not yet.
     Pending,
@@ -90,29 +97,107 @@ impl Outcome {
 struct Links {
     next: Option<NonNull<Waiter>>,
     prev: Option<NonNull<Waiter>>,
-    place: Place,
-    /// Owed by a close that settled this waiter, until it is taken.
-    wake_owed: bool,
-    /// Of the last in its queue: how many are in it. (Each is some hundred bytes
-    /// of somebody's memory.)
-    len: u32,
     /// The waiter's number on this channel: of its arrival, later of its
     /// hand-off, or of the first one if the value was handed over before.
     ticket: u64,
 }
 
-/// One case of a waiting party.
+/// Where a waiter is, whether a close that settled it owes it a wake, and which
+/// way it goes; in one byte.
+#[derive(Clone, Copy)]
+struct Standing(u8);
+
+impl Standing {
+    const PLACE: u8 = 0b111;
+    const OWED: u8 = 0b1000;
+    const DIRECTION: u32 = 4;
+
+    #[inline(always)]
+    fn new(direction: Direction) -> Self {
+        Standing(Place::Nowhere as u8 | (direction as u8) << Self::DIRECTION)
+    }
+
+    #[inline(always)]
+    fn place(self) -> Place {
+        match self.0 & Self::PLACE {
+            0 => Place::Nowhere,
+            1 => Place::Recvq,
+            2 => Place::Sendq,
+            3 => Place::Closeq,
+            _ => Place::Handed,
+        }
+    }
+
+    #[inline(always)]
+    fn set_place(&mut self, place: Place) {
+        self.0 = self.0 & !Self::PLACE | place as u8;
+    }
+
+    #[inline(always)]
+    fn direction(self) -> Direction {
+        match self.0 >> Self::DIRECTION {
+            0 => Direction::Recv,
+            1 => Direction::Send,
+            _ => Direction::Close,
+        }
+    }
+
+    fn is_owed(self) -> bool {
+        self.0 & Self::OWED != 0
+    }
+
+    fn set_owed(&mut self, owed: bool) {
+        self.0 = self.0 & !Self::OWED | if owed { Self::OWED } else { 0 };
+    }
+}
+
+/// One case of a waiting party. Many lie in futures that are moved before they
+/// wait: it is small, and what it has before that is apart ([`WaiterRoom`]).
+#[repr(C)]
 pub(crate) struct Waiter {
+    node: Node,
+    site: Site,
+}
+
+/// What of a waiter is written when it begins to wait.
+struct Node {
     links: UnsafeCell<Links>,
-    outcome: UnsafeCell<Outcome>,
     party: NonNull<Party>,
     /// The `UnsafeCell<MaybeUninit<T>>` of the owner: where a received value
     /// goes, or where a sent one is. Of one who wants no value to move, but
     /// a permit or a close, nothing.
     slot: Option<NonNull<()>>,
-    direction: Direction,
-    index: u32,
-    site: Site,
+    /// Of the last in its queue: how many are in it. (Each is some hundred bytes
+    /// of somebody's memory.)
+    len: UnsafeCell<u32>,
+    standing: UnsafeCell<Standing>,
+    outcome: UnsafeCell<Outcome>,
+    index: u16,
+}
+
+impl Node {
+    #[inline(always)]
+    fn new(
+        party: NonNull<Party>,
+        slot: Option<NonNull<()>>,
+        direction: Direction,
+        index: u16,
+    ) -> Self {
+        let links = Links {
+            next: None,
+            prev: None,
+            ticket: 0,
+        };
+        Node {
+            links: UnsafeCell::new(links),
+            party,
+            slot,
+            len: UnsafeCell::new(0),
+            standing: UnsafeCell::new(Standing::new(direction)),
+            outcome: UnsafeCell::new(Outcome::Pending),
+            index,
+        }
+    }
 }
 
 impl Waiter {
@@ -122,43 +207,37 @@ impl Waiter {
         party: NonNull<Party>,
         slot: Option<NonNull<()>>,
         direction: Direction,
-        index: u32,
+        index: u16,
         site: Site,
     ) -> Self {
-        let links = Links {
-            next: None,
-            prev: None,
-            place: Place::Nowhere,
-            wake_owed: false,
-            len: 0,
-            ticket: 0,
-        };
         Waiter {
-            links: UnsafeCell::new(links),
-            outcome: UnsafeCell::new(Outcome::Pending),
-            party,
-            slot,
-            direction,
-            index,
+            node: Node::new(party, slot, direction, index),
             site,
         }
     }
 
     pub(crate) fn party(&self) -> NonNull<Party> {
-        self.party
+        self.node.party
     }
 
     /// The slot of one who has or wants a value.
     pub(crate) fn slot(&self) -> Option<NonNull<()>> {
-        self.slot
+        self.node.slot
     }
 
-    pub(crate) fn direction(&self) -> Direction {
-        self.direction
+    /// Which way it goes.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel.
+    #[inline(always)]
+    pub(crate) unsafe fn direction(&self) -> Direction {
+        // SAFETY: Q1.
+        unsafe { self.node.standing.with(|standing| standing.direction()) }
     }
 
-    pub(crate) fn index(&self) -> u32 {
-        self.index
+    pub(crate) fn index(&self) -> usize {
+        self.node.index.into()
     }
 
     pub(crate) fn site(&self) -> Site {
@@ -173,7 +252,7 @@ impl Waiter {
     /// the channel.
     pub(crate) unsafe fn outcome(&self) -> Outcome {
         // SAFETY: Q4.
-        unsafe { self.outcome.with(|outcome| *outcome) }
+        unsafe { self.node.outcome.with(|outcome| *outcome) }
     }
 
     /// Whether the one who completed the wait has taken this waiter out, so
@@ -194,7 +273,7 @@ impl Waiter {
     /// The caller won the claim on the party and holds the lock.
     pub(crate) unsafe fn set_outcome(&self, outcome: Outcome) {
         // SAFETY: Q4.
-        unsafe { self.outcome.with_mut(|slot| *slot = outcome) }
+        unsafe { self.node.outcome.with_mut(|slot| *slot = outcome) }
     }
 
     /// # Safety
@@ -202,7 +281,7 @@ impl Waiter {
     /// The caller holds the lock of the channel.
     pub(crate) unsafe fn place(&self) -> Place {
         // SAFETY: Q1.
-        unsafe { self.links.with(|links| links.place) }
+        unsafe { self.node.standing.with(|standing| standing.place()) }
     }
 
     /// # Safety
@@ -210,7 +289,7 @@ impl Waiter {
     /// The caller holds the lock of the channel.
     pub(crate) unsafe fn ticket(&self) -> u64 {
         // SAFETY: Q1.
-        unsafe { self.links.with(|links| links.ticket) }
+        unsafe { self.node.links.with(|links| links.ticket) }
     }
 
     /// # Safety
@@ -218,7 +297,7 @@ impl Waiter {
     /// The caller holds the lock of the channel.
     pub(crate) unsafe fn set_ticket(&self, ticket: u64) {
         // SAFETY: Q1.
-        unsafe { self.links.with_mut(|links| links.ticket = ticket) }
+        unsafe { self.node.links.with_mut(|links| links.ticket = ticket) }
     }
 
     /// # Safety
@@ -226,7 +305,11 @@ impl Waiter {
     /// The caller holds the lock of the channel.
     pub(crate) unsafe fn set_wake_owed(&self, owed: bool) {
         // SAFETY: Q1.
-        unsafe { self.links.with_mut(|links| links.wake_owed = owed) }
+        unsafe {
+            self.node
+                .standing
+                .with_mut(|standing| standing.set_owed(owed))
+        }
     }
 
     /// # Safety
@@ -234,16 +317,16 @@ impl Waiter {
     /// The caller holds the lock of the channel.
     pub(crate) unsafe fn wake_owed(&self) -> bool {
         // SAFETY: Q1.
-        unsafe { self.links.with(|links| links.wake_owed) }
+        unsafe { self.node.standing.with(|standing| standing.is_owed()) }
     }
 }
 
 /// Q2, checked: a waiter that ends while it is linked leaves a hole in a queue.
 #[cfg(any(debug_assertions, loom))]
-impl Drop for Waiter {
+impl Drop for Node {
     fn drop(&mut self) {
         // SAFETY: the owner ends it, so nobody else may know it any more.
-        let place = unsafe { self.place() };
+        let place = unsafe { self.standing.with(|standing| standing.place()) };
         assert!(
             place == Place::Nowhere || std::thread::panicking(),
             "Q2: a linked waiter ends"
@@ -275,13 +358,37 @@ impl WaitQueue {
     unsafe fn with<R>(&self, waiter: NonNull<Waiter>, change: impl FnOnce(&mut Links) -> R) -> R {
         // SAFETY: linked, hence alive (Q2), and so are its neighbours; the
         // links are ours, since the queue is had under the lock (Q1).
-        unsafe { waiter.as_ref().links.with_mut(change) }
+        unsafe { waiter.as_ref().node.links.with_mut(change) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`WaitQueue::with`].
+    #[inline(always)]
+    unsafe fn with_len<R>(&self, last: NonNull<Waiter>, change: impl FnOnce(&mut u32) -> R) -> R {
+        // SAFETY: as in `with`.
+        unsafe { last.as_ref().node.len.with_mut(change) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`WaitQueue::with`].
+    #[inline(always)]
+    unsafe fn set_place(&self, waiter: NonNull<Waiter>, place: Place) {
+        // SAFETY: as in `with`.
+        unsafe {
+            waiter.as_ref().node.standing.with_mut(|standing| {
+                let nowhere = [standing.place(), place].contains(&Place::Nowhere);
+                debug_assert!(nowhere && standing.place() != place, "Q3");
+                standing.set_place(place);
+            });
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         let Some(tail) = self.tail else { return 0 };
         // SAFETY: it is in this queue.
-        unsafe { self.with(tail, |links| links.len as usize) }
+        unsafe { self.with_len(tail, |len| *len as usize) }
     }
 
     fn head(&self) -> Option<NonNull<Waiter>> {
@@ -314,18 +421,18 @@ impl WaitQueue {
         // SAFETY: `tail` is in this queue, and the waiter will be.
         unsafe {
             let (next, len) = match tail {
-                Some(tail) => self.with(tail, |links| {
-                    (links.next.replace(waiter).unwrap_or(waiter), links.len)
-                }),
+                Some(tail) => (
+                    self.with(tail, |links| links.next.replace(waiter).unwrap_or(waiter)),
+                    self.with_len(tail, |len| *len),
+                ),
                 None => (waiter, 0),
             };
+            self.set_place(waiter, place);
             self.with(waiter, |links| {
-                debug_assert_eq!(links.place, Place::Nowhere, "Q3");
-                links.place = place;
                 links.prev = tail;
                 links.next = Some(next);
-                links.len = len + 1;
             });
+            self.with_len(waiter, |of_all| *of_all = len + 1);
         }
         self.tail = Some(waiter);
     }
@@ -349,27 +456,23 @@ impl WaitQueue {
         // SAFETY: the waiter is in this queue, and so are its neighbours and
         // the tail.
         unsafe {
-            let after = self.after(waiter);
+            let tail = self.tail;
+            self.set_place(waiter, Place::Nowhere);
+            let (prev, next) = self.with(waiter, |links| (links.prev, links.next));
+            let after = next.filter(|_| tail != Some(waiter));
             cursor::leave(waiter, after);
-            let (prev, len) = self.with(waiter, |links| {
-                debug_assert_ne!(links.place, Place::Nowhere, "Q3");
-                links.place = Place::Nowhere;
-                (links.prev, links.len)
-            });
-            match (after, self.tail) {
+            match (after, tail) {
                 (Some(after), Some(tail)) => {
                     self.with(after, |links| links.prev = prev);
                     self.with(prev.unwrap_or(tail), |links| links.next = Some(after));
-                    self.with(tail, |links| links.len -= 1);
+                    self.with_len(tail, |len| *len -= 1);
                 }
                 _ => {
                     // The last one. What it knows, the one before it knows now.
                     if let Some(prev) = prev {
-                        let head = self.head();
-                        self.with(prev, |links| {
-                            links.next = head;
-                            links.len = len - 1;
-                        });
+                        self.with(prev, |links| links.next = next);
+                        let len = self.with_len(waiter, |len| *len);
+                        self.with_len(prev, |of_all| *of_all = len - 1);
                     }
                     self.tail = prev;
                 }

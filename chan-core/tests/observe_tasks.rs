@@ -105,6 +105,43 @@ fn a_future_shows_its_stack_when_it_is_polled() {
     assert_eq!(poll(&waker), Poll::Ready(Some(1)));
 }
 
+/// Between the request and the poll there is no waker. Who asks again, who sends
+/// a value and who drops the future all meet what is in its place.
+#[test]
+fn a_future_that_is_asked_twice_shows_the_first_stack() {
+    watch();
+    let chan = Builder::new().name("asked twice").chan::<u8>();
+    let waker = Arc::new(Woken::default());
+    let woken = Waker::from(Arc::clone(&waker));
+    let mut context = Context::from_waker(&woken);
+    let mut receive = Box::pin(chan.recv_async());
+    for ticket in [90, 92] {
+        assert!(receive.as_mut().poll(&mut context).is_pending());
+        let wait = now("asked twice").waits[0].clone();
+        assert_ne!(wait.waker_data, 0);
+        assert!(channel("asked twice").request_stack(wait.id, ticket));
+        assert!(!channel("asked twice").request_stack(wait.id, ticket + 1));
+        let asked = now("asked twice").waits[0].waker_data;
+        assert_eq!(asked, wait.waker_data, "it is known all the same");
+    }
+    chan.send(1);
+    assert_eq!(
+        receive.as_mut().poll(&mut context),
+        Poll::Ready(Some(1)),
+        "the poll that was asked for sees the value"
+    );
+    assert!(has_shown(90) && !has_shown(91) && !has_shown(92));
+    assert_eq!(waker.count(), 2, "one for each request");
+    let mut dropped = Box::pin(chan.recv_async());
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    let wait = now("asked twice").waits[0].id;
+    assert!(channel("asked twice").request_stack(wait, 94));
+    drop(dropped);
+    drop(receive);
+    drop(woken);
+    assert_eq!(Arc::strong_count(&waker), 1, "no waker is left or lost");
+}
+
 #[test]
 fn a_select_that_is_asked_loses_no_wake() {
     watch();

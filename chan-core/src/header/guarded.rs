@@ -83,7 +83,7 @@ impl Guarded {
             let waiter = queue.pop_front()?;
             // SAFETY: it was linked, and its owner cannot leave before this
             // lock is given back (waitq, Q2).
-            if unsafe { waiter.as_ref().party().as_ref() }.claim(waiter) {
+            if unsafe { waiter.as_ref().party().as_ref() }.claim() {
                 return Some(waiter);
             }
         }
@@ -93,10 +93,9 @@ impl Guarded {
     pub(crate) fn pop_claimed_sender_with_a_value(&mut self) -> Option<NonNull<Waiter>> {
         let mut found = None;
         for waiter in self.sendq.iter().filter(|waiter| waiter.slot().is_some()) {
-            let pointer = NonNull::from(waiter);
             // SAFETY: linked, hence alive.
-            if unsafe { waiter.party().as_ref() }.claim(pointer) {
-                found = Some(pointer);
+            if unsafe { waiter.party().as_ref() }.claim() {
+                found = Some(NonNull::from(waiter));
                 break;
             }
         }
@@ -117,15 +116,15 @@ impl Guarded {
         // SAFETY: alive until its party is done, and ours to write (Q4).
         unsafe {
             let party = waiter.as_ref().party();
-            let mut outcome = Outcome::Moved;
-            if party.as_ref().is_task() {
-                let ticket = first.unwrap_or_else(|| self.ticket());
-                waiter.as_ref().set_ticket(ticket);
-                self.handed.push_back(waiter, Place::Handed);
-                outcome = Outcome::Handed;
+            if !party.as_ref().is_task() {
+                waiter.as_ref().set_outcome(Outcome::Moved);
+                return parker::finish_thread(party.as_ptr());
             }
-            waiter.as_ref().set_outcome(outcome);
-            parker::finish(party.as_ptr())
+            let ticket = first.unwrap_or_else(|| self.ticket());
+            waiter.as_ref().set_ticket(ticket);
+            self.handed.push_back(waiter, Place::Handed);
+            waiter.as_ref().set_outcome(Outcome::Handed);
+            parker::finish_task(party.as_ptr())
         }
     }
 }
@@ -198,15 +197,26 @@ impl Guard<'_> {
     /// who waits for the close there is a place (U2 of `rare`).
     #[inline(always)]
     pub(crate) unsafe fn park(&mut self, waiter: NonNull<Waiter>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.park_as(waiter, waiter.as_ref().direction()) };
+    }
+
+    /// The same of one whose direction is known.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Guard::park`].
+    #[inline(always)]
+    pub(crate) unsafe fn park_as(&mut self, waiter: NonNull<Waiter>, direction: Direction) {
         let ticket = self.ticket();
+        let (queue, place) = match direction {
+            Direction::Recv => (&mut self.recvq, Place::Recvq),
+            Direction::Send => (&mut self.sendq, Place::Sendq),
+            Direction::Close => (&mut self.rare_made().closeq, Place::Closeq),
+        };
         // SAFETY: the caller's promise.
         unsafe {
             waiter.as_ref().set_ticket(ticket);
-            let (queue, place) = match waiter.as_ref().direction() {
-                Direction::Recv => (&mut self.recvq, Place::Recvq),
-                Direction::Send => (&mut self.sendq, Place::Sendq),
-                Direction::Close => (&mut self.rare_made().closeq, Place::Closeq),
-            };
             queue.push_back(waiter, place);
         }
     }
@@ -259,12 +269,15 @@ impl Guard<'_> {
 
     /// Tells whoever waits that the channel is closed.
     fn settle(&mut self) {
-        let queues = [Some(&self.recvq), Some(&self.sendq), self.closeq()];
+        // (Once: each access of its own would end the one before.)
+        let (guarded, rare) = self.both();
+        let closeq = rare.map(|rare| &rare.closeq);
+        let queues = [Some(&guarded.recvq), Some(&guarded.sendq), closeq];
         for waiter in queues.into_iter().flatten().flat_map(WaitQueue::iter) {
             let party = waiter.party();
             // SAFETY: linked, hence alive; the claim makes it ours.
             unsafe {
-                if party.as_ref().claim(NonNull::from(waiter)) {
+                if party.as_ref().claim() {
                     waiter.set_outcome(Outcome::Closed);
                     waiter.set_wake_owed(parker::mark_done(party.as_ptr()));
                 }
