@@ -14,8 +14,9 @@ use std::task::Context;
 /// others wait some microseconds for a task that only passes values on.
 const BUDGET: u16 = 512;
 
-/// Of a thread that has never polled a task.
-const NO_WORKER: u16 = u16::MAX;
+/// Of a thread that has never polled a task: one more than any other has left, so
+/// that the count goes down from it too.
+const NO_WORKER: u16 = BUDGET + 1;
 
 thread_local! {
     /// A plain number without a destructor: it is there as long as the thread.
@@ -36,7 +37,7 @@ pub(crate) fn must_yield(cx: &Context<'_>) -> bool {
 /// A future was ready at its first poll.
 #[inline]
 pub(crate) fn was_ready() {
-    LEFT.set(LEFT.get().min(BUDGET).saturating_sub(1));
+    LEFT.set(LEFT.get().saturating_sub(1));
 }
 
 /// A future waits, so others have their turn.
