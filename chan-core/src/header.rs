@@ -482,7 +482,7 @@ impl Deref for Guard<'_> {
     #[inline(always)]
     fn deref(&self) -> &Guarded {
         // SAFETY: H1, the lock is held while `self` lives.
-        unsafe { (*self.access).deref() }
+        unsafe { (*self.access).look() }
     }
 }
 

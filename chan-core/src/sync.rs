@@ -198,6 +198,31 @@ impl<T> MutPtr<T> {
         // SAFETY: the caller's promise; the pointer is to a live cell.
         unsafe { self.0.deref() }
     }
+
+    /// The same to look only: of such references there may be several.
+    ///
+    /// # Safety
+    ///
+    /// Nobody changes what is in the cell while the reference lives.
+    #[inline(always)]
+    pub(crate) unsafe fn look(&self) -> &T {
+        // SAFETY: as above.
+        unsafe { self.0.look() }
+    }
+}
+
+/// In loom's form there is no such thing.
+#[cfg(loom)]
+trait Look<T> {
+    unsafe fn look(&self) -> &T;
+}
+
+#[cfg(loom)]
+impl<T> Look<T> for imp::MutPtr<T> {
+    unsafe fn look(&self) -> &T {
+        // SAFETY: the caller's promise.
+        unsafe { self.deref() }
+    }
 }
 
 /// `std`'s cell in the form of loom's, of which it has no more than is used.
@@ -247,6 +272,15 @@ mod imp {
         pub(super) unsafe fn deref(&self) -> &mut T {
             // SAFETY: the caller's promise.
             unsafe { &mut *self.0 }
+        }
+
+        /// # Safety
+        ///
+        /// The cell lives, and nobody changes what is in it meanwhile.
+        #[inline(always)]
+        pub(super) unsafe fn look(&self) -> &T {
+            // SAFETY: the caller's promise.
+            unsafe { &*self.0 }
         }
     }
 }
