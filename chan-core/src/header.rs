@@ -141,14 +141,14 @@ impl Header {
         kind: &'static Kind,
         maker: Maker,
     ) {
-        let base = Flags::TIMED.when(origin.timed);
-        let buffered = capacity > 0 && !origin.timed;
-        let guarded = Guarded::new(base, buffered, maker);
+        let unbuffered = Flags::UNBUFFERED.when(capacity == 0);
+        let base = Flags::TIMED.when(origin.timed).and(unbuffered);
+        let guarded = Guarded::new(base, maker);
         let header = place.as_ptr();
         // SAFETY: the caller's promise; these are all the fields.
         unsafe {
             let sides = &raw mut (*header).sides;
-            Sides::write(sides, capacity, buffered);
+            Sides::write(sides, capacity, base.are_plain());
             let middle = &raw mut (*sides).between;
             (&raw mut (*middle).readiness).write(Readiness::new(base));
             (&raw mut (*middle).guarded).write(UnsafeCell::new(guarded));
@@ -429,20 +429,24 @@ impl<'a> Guard<'a> {
 
     #[inline]
     fn tell(&mut self, flags: Flags) {
-        let header = self.header;
-        self.told = flags;
-        // Nothing is of a timer's channel, nor of one without a buffer.
-        let plain = flags == Flags::default() && header.capacity() > 0;
-        if self.plain != plain {
-            self.plain = plain;
-            for side in [&header.sides.tail, &header.sides.head] {
-                // SAFETY: the lock of the channel is that of both sides.
-                unsafe { side.set_plain(plain) };
-            }
+        let told = std::mem::replace(&mut self.told, flags);
+        if told.are_plain() || flags.are_plain() {
+            self.tell_sides(flags.are_plain());
         }
         // Last: whoever learns from the word that it is closed does not find it
         // plain after that (model: `look_meets_send_and_close`).
-        header.readiness().set(flags);
+        self.header.readiness().set(flags);
+    }
+
+    /// (Out of line, so that the end of a guard is inline.)
+    #[inline(never)]
+    fn tell_sides(&self, plain: bool) {
+        let sides = &self.header.sides;
+        // SAFETY: the lock of the channel is that of both sides.
+        unsafe {
+            sides.tail.set_plain(plain);
+            sides.head.set_plain(plain);
+        }
     }
 
     /// Whether values and permits fill the buffer.

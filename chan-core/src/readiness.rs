@@ -66,7 +66,9 @@ impl Flags {
     pub(crate) const PERMITS: Flags = Flags(32);
     /// Values and permits fill the buffer.
     pub(crate) const FULL: Flags = Flags(64);
-    const ALL: u64 = 127;
+    /// There is no buffer, so nothing is plain.
+    pub(crate) const UNBUFFERED: Flags = Flags(128);
+    const ALL: u64 = 255;
 
     #[inline(always)]
     fn of(word: u64) -> Flags {
@@ -181,6 +183,7 @@ impl Readiness {
     #[inline(always)]
     pub(crate) fn shows_nothing_but(&self, same: Flags, buffer: impl FnOnce() -> bool) -> bool {
         let word = self.word();
+        let same = same.and(Flags::UNBUFFERED);
         Flags::of(word).without(same) == Flags::default() && buffer() && self.word() == word
     }
 
@@ -198,6 +201,12 @@ impl Flags {
     #[inline(always)]
     pub(crate) fn is_closed(self) -> bool {
         self.has(Flags::CLOSED)
+    }
+
+    /// Whether there is nothing to be known but the buffer (L2 of `sides`).
+    #[inline(always)]
+    pub(crate) fn are_plain(self) -> bool {
+        self == Flags::default()
     }
 
     /// Whether it is closed, and nothing has come back.

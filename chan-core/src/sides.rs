@@ -220,15 +220,19 @@ impl Side {
         self.index.store(self.index().0 + ONE, Ordering::Release);
     }
 
-    /// Tells the side whether the channel is plain.
+    /// Tells the side that the channel is plain, or is not any more.
     ///
     /// # Safety
     ///
-    /// Both locks are held (L2).
+    /// Both locks are held (L2), and it was told the opposite before.
+    #[inline(always)]
     pub(crate) unsafe fn set_plain(&self, plain: bool) {
-        // SAFETY: the caller's promise.
-        unsafe { self.own.with_mut(|own| own.forget()) };
-        let word = self.index().count() * ONE + if plain { 0 } else { SPECIAL };
+        let word = self.index().0 ^ SPECIAL;
+        debug_assert_eq!(Index(word).is_plain(), plain);
+        if !plain {
+            // SAFETY: the caller's promise.
+            unsafe { self.own.with_mut(|own| own.forget()) };
+        }
         self.index.store(word, Ordering::Release);
     }
 }

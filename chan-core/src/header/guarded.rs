@@ -25,8 +25,6 @@ pub(crate) struct Guarded {
     /// Whether it is closed, and whether values came back and are in no slot:
     /// these two flags.
     pub(super) state: Flags,
-    /// What the two sides are told (L2 of `sides`).
-    pub(super) plain: bool,
     /// Who made it: fixed, and here because there is room.
     pub(crate) maker: Maker,
     /// Slots of the buffer that are promised to permits.
@@ -39,16 +37,15 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     /// Of a channel that nobody has used. `base` is what those without the lock
-    /// are always told, `buffered` whether anything can be plain.
+    /// are always told.
     #[inline(always)]
-    pub(super) fn new(base: Flags, buffered: bool, maker: Maker) -> Self {
+    pub(super) fn new(base: Flags, maker: Maker) -> Self {
         Guarded {
             recvq: WaitQueue::new(),
             sendq: WaitQueue::new(),
             told: base,
             base,
             state: Flags::default(),
-            plain: buffered,
             maker,
             permits: 0,
             handed: WaitQueue::new(),
