@@ -77,7 +77,14 @@ impl<T, F: RecvFace<T>> Step for RecvStep<'_, T, F> {
 
     #[inline(always)]
     fn plainly(&self) -> Result<F::Out, Held<'_>> {
-        self.chan.ok_or(None)?.recv_plainly().map(F::value)
+        // (`ok_or` would drop what it does not need, in a call.)
+        let Some(chan) = self.chan else {
+            return Err(None);
+        };
+        match chan.recv_plainly() {
+            Ok(value) => Ok(F::value(value)),
+            Err(held) => Err(held),
+        }
     }
 
     #[inline(always)]
@@ -169,7 +176,9 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
 
     #[inline(always)]
     fn plainly(&self) -> Result<F::Out, Held<'_>> {
-        let chan = self.chan.ok_or(None)?;
+        let Some(chan) = self.chan else {
+            return Err(None);
+        };
         debug_assert!(!self.gone.get(), "it is fresh");
         // SAFETY: it is not parked (O2), and the value is there. It is another's
         // if it was sent, which says `gone` then; else it is forgotten here and
