@@ -60,13 +60,18 @@ impl<T> Hchan<T> {
 
     /// Sends if that is plain, for a task, which looks on by itself. At a large
     /// buffer it most likely is, and a look would take the other side's line.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Hchan::put_plain_from`].
     #[inline(always)]
-    pub(crate) fn send_plainly(&self, value: T) -> Result<(), (T, Held<'_>)> {
+    pub(crate) unsafe fn send_plainly(&self, value: *const T) -> Result<(), Held<'_>> {
         let sides = &self.header().sides;
         if !sides.are_apart() && sides.full().is_some() {
-            return Err((value, None));
+            return Err(None);
         }
-        self.put_plain(value)
+        // SAFETY: the caller's promise.
+        unsafe { self.put_plain_from(value) }
     }
 
     /// The same where values seem to fill the buffer. (What does not happen is

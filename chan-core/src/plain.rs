@@ -12,6 +12,8 @@
 //! If it is not that easy, the caller goes on with the lock of the channel.
 //! Where that is the one lock that is held already, it is kept.
 
+use std::mem::ManuallyDrop;
+
 use crate::birth::UNBOUNDED;
 use crate::blocks;
 use crate::hchan::Hchan;
@@ -26,21 +28,36 @@ impl<T> Hchan<T> {
     /// Puts a value into the buffer if that is plain.
     #[inline(always)]
     pub(crate) fn put_plain(&self, value: T) -> Result<(), (T, Held<'_>)> {
+        let value = ManuallyDrop::new(value);
+        // SAFETY: ours, and here it is not used after it went.
+        match unsafe { self.put_plain_from(&raw const *value) } {
+            Ok(()) => Ok(()),
+            Err(held) => Err((ManuallyDrop::into_inner(value), held)),
+        }
+    }
+
+    /// The same with a value that is somewhere else: it moves once, or not at all.
+    ///
+    /// # Safety
+    ///
+    /// There is a value, the caller's; if this succeeds it is no longer there.
+    #[inline(always)]
+    pub(crate) unsafe fn put_plain_from(&self, value: *const T) -> Result<(), Held<'_>> {
         let side = &self.header().sides.tail;
         side.lock.lock();
         let access = side.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
         let own = unsafe { access.deref() };
         if let Some(at) = self.plain_room(own) {
-            // SAFETY: L4.
-            unsafe { ring::put(own, at, value) };
+            // SAFETY: L4; and the caller's promise.
+            unsafe { ring::put(own, at, value.read()) };
             side.step();
             access.end();
             side.lock.unlock();
             return Ok(());
         }
         access.end();
-        Err((value, self.keep_if_whole()))
+        Err(self.keep_if_whole())
     }
 
     /// Takes the oldest value out of the buffer if that is plain.

@@ -180,20 +180,11 @@ impl<T, F: SendFace<T>> Step for SendStep<'_, T, F> {
             return Err(None);
         };
         debug_assert!(!self.gone.get(), "it is fresh");
-        // SAFETY: it is not parked (O2), and the value is there. It is another's
-        // if it was sent, which says `gone` then; else it is forgotten here and
-        // has never left. In between nothing runs that could panic.
-        let value = unsafe { self.slot.with(|slot| slot.assume_init_read()) };
-        match chan.send_plainly(value) {
-            Ok(()) => {
-                self.gone.set(true);
-                Ok(F::sent())
-            }
-            Err((value, held)) => {
-                std::mem::forget(value);
-                Err(held)
-            }
-        }
+        // SAFETY: it is not parked (O2), and the value is there. If it was sent it
+        // is no longer, and `gone` says so.
+        unsafe { self.slot.with(|slot| chan.send_plainly(slot.as_ptr())) }?;
+        self.gone.set(true);
+        Ok(F::sent())
     }
 
     #[inline(always)]
