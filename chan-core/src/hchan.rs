@@ -136,7 +136,7 @@ impl<T> Hchan<T> {
         let (layout, _) = Layout::new::<Self>()
             .extend(Layout::array::<Slot<T>>(slots).ok()?)
             .ok()?;
-        Some(layout.align_to(sides::ALIGNMENT).ok()?.pad_to_align())
+        layout.align_to(sides::ALIGNMENT).ok()
     }
 
     /// Memory for a channel.

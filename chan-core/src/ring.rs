@@ -130,3 +130,42 @@ pub(crate) unsafe fn take<T>(own: &mut Own, at: u32) -> T {
         (*slot).with(|slot| slot.assume_init_read())
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sides::Side;
+
+    /// Rings of 10 slots, of which 3, 4, 5, 9 or 10 can be counted from a base.
+    #[test]
+    fn a_ring_of_more_slots_than_can_be_counted_goes_round() {
+        goes_round::<3>();
+        goes_round::<4>();
+        goes_round::<5>();
+        goes_round::<9>();
+        goes_round::<10>();
+    }
+
+    fn goes_round<const MOST: usize>() {
+        const CAPACITY: usize = 10;
+        let mut slots: Vec<Slot<u16>> = Vec::with_capacity(CAPACITY);
+        let first = slots.as_mut_ptr();
+        // SAFETY: here is nobody else, and the memory is that of the slots.
+        unsafe {
+            make_cells(first, CAPACITY);
+            Side::new(true, false).own.with_mut(|own| {
+                own.base = first.cast();
+                for number in 0..35 {
+                    let place = place_far::<MOST, u16>(own, first, CAPACITY);
+                    let at = own.learn_one(place);
+                    let expected = number % CAPACITY;
+                    let slot = own.base.cast::<Slot<u16>>().add(at as usize);
+                    assert_eq!(slot, first.add(expected), "{MOST}, number {number}");
+                    assert!(at as usize <= MOST && place.left > 0, "{MOST}");
+                    assert!(expected + place.left <= CAPACITY, "to the end at most");
+                    put(own, at, 7_u16);
+                }
+            });
+        }
+    }
+}

@@ -37,6 +37,29 @@ fn panics(f: impl FnOnce()) -> String {
 
 const MOST: usize = isize::MAX as usize;
 
+/// A side learns of 65,535 slots at most, and remembers half a number of where
+/// that ends: rings that are filled and emptied across it lose nothing.
+#[test]
+fn a_ring_of_more_slots_than_one_learns_of_at_once() {
+    let capacity = if cfg!(miri) { 65_540 } else { 200_000 };
+    let (tx, rx) = chan_core::bounded(capacity);
+    let (mut sent, mut received) = (0_u32, 0_u32);
+    for (sends, receives) in [(capacity, 40_000), (30_000, 60_000), (50_000, capacity)] {
+        for _ in 0..sends {
+            if tx.try_send(sent).is_ok() {
+                sent += 1;
+            }
+        }
+        assert_eq!(tx.len(), (sent - received) as usize);
+        for value in rx.try_iter().take(receives) {
+            assert_eq!(value, received);
+            received += 1;
+        }
+    }
+    assert_eq!(rx.try_iter().count(), (sent - received) as usize);
+    assert!(rx.is_empty() && sent as usize >= capacity + 40_000);
+}
+
 #[test]
 fn capacities_at_the_edge() {
     const OUT_OF_RANGE: &str = "makechan: size out of range";

@@ -115,10 +115,10 @@ fn a_channel_is_as_small_as_it_was() {
     for capacity in [0, 1, 16, 512] {
         let slots = 8 * capacity as isize;
         let header = bytes(&|| Chan::new(capacity)) - slots;
-        assert!(header <= 320, "capacity {capacity}: {header} bytes");
+        assert!(header <= 192, "capacity {capacity}: {header} bytes");
     }
     let header = bytes(&|| Builder::new().unbounded().chan());
-    assert!(header <= 320, "{header} bytes");
+    assert!(header <= 192, "{header} bytes");
 }
 
 #[test]
