@@ -63,14 +63,6 @@ impl<T> Block<T> {
         left: Self::SLOTS,
     };
 
-    /// The slots that a side has not left behind in its block, if any.
-    #[inline(always)]
-    fn rest(own: &Own) -> Option<Place> {
-        let at = own.at();
-        let left = Self::SLOTS - at as usize;
-        (left > 0).then_some(Place { at, left })
-    }
-
     fn layout() -> Layout {
         let slots = Layout::array::<Slot<T>>(Self::SLOTS).expect("a kilobyte, or one element");
         let (layout, _) = Layout::new::<Self>().extend(slots).expect("as above");
@@ -206,6 +198,14 @@ pub(crate) unsafe fn begin<T>(tail: &mut Own, head: &mut Own, spare: &Spare<T>) 
     }
 }
 
+/// Where a side goes on in its block, if it is not done with that.
+#[inline(always)]
+pub(crate) fn rest<T>(own: &Own) -> Option<Place> {
+    let (at, base) = (own.at(), own.base);
+    let left = Block::<T>::SLOTS - at as usize;
+    (left > 0 && !base.is_null()).then_some(Place { at, left })
+}
+
 /// Where the sending side goes on: in its block, or in the spare one, if there is
 /// one, which is then the last of the list.
 ///
@@ -218,7 +218,7 @@ pub(crate) unsafe fn to_fill<T>(own: &mut Own, spare: &Spare<T>) -> Option<Place
     if own.base.is_null() {
         return None;
     }
-    match Block::<T>::rest(own) {
+    match rest::<T>(own) {
         Some(place) => Some(place),
         // SAFETY: the caller's promise.
         None => unsafe { to_fill_next(own, spare) },
@@ -253,7 +253,7 @@ unsafe fn to_fill_next<T>(own: &mut Own, spare: &Spare<T>) -> Option<Place> {
 /// not empty. The place is used before the lock is given back.
 #[inline(always)]
 pub(crate) unsafe fn to_empty<T>(own: &mut Own, spare: &Spare<T>) -> (Place, Option<Fresh<T>>) {
-    match Block::<T>::rest(own) {
+    match rest::<T>(own) {
         Some(place) => (place, None),
         // SAFETY: the caller's promise.
         None => unsafe { to_empty_next(own, spare) },

@@ -145,6 +145,7 @@ mod chan;
 mod receiver;
 mod sender;
 
+mod at_once;
 mod batch;
 mod closing;
 mod holding;

@@ -56,8 +56,9 @@ impl RawLock {
         }
     }
 
+    /// Takes the lock if it is free.
     #[inline(always)]
-    fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self) -> bool {
         // Acquire pairs with the Release of `unlock`; a failure reads nothing
         // that it uses.
         self.held

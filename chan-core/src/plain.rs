@@ -69,13 +69,18 @@ impl<T> Hchan<T> {
         let access = sides.head.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
         let own = unsafe { access.deref() };
-        let known = own.known();
-        if known.is_none() && sides.capacity() > ring::STRETCH {
-            access.end();
-            // SAFETY: just locked; such a channel has a lock for each side.
-            return unsafe { self.take_plain_of_large() }.ok_or(None);
-        }
-        if let Some(at) = known.or_else(|| self.plain_value(own)) {
+        let value = match own.known() {
+            Some(at) => Some(at),
+            None => match self.near(own) {
+                Some(place) => self.value_in(place, own),
+                None => {
+                    access.end();
+                    // SAFETY: just locked; such a channel has a lock for each side.
+                    return unsafe { self.take_elsewhere() }.ok_or(None);
+                }
+            },
+        };
+        if let Some(at) = value {
             // SAFETY: L4.
             let value = unsafe { ring::take(own, at) };
             sides.head.step();
@@ -91,14 +96,61 @@ impl<T> Hchan<T> {
         Err(None)
     }
 
-    /// The same of a buffer that is no simple ring. Out of line, so that the rest
-    /// is small.
+    /// Puts a value in if that is plain, where the side stands, and the lock is free.
+    /// (With no call in it, whoever ends with one that does the rest needs no frame.)
+    #[inline(always)]
+    pub(crate) fn put_simply(&self, value: T) -> Result<(), T> {
+        let side = &self.header().sides.tail;
+        if !side.lock.try_lock() {
+            return Err(value);
+        }
+        let access = side.own.get_mut();
+        // SAFETY: L1, the lock is held until `access` is gone.
+        let own = unsafe { access.deref() };
+        let known = own.known();
+        if let Some(at) = known.or_else(|| self.room_in(self.near(own)?, own)) {
+            // SAFETY: L4.
+            unsafe { ring::put(own, at, value) };
+            side.step();
+            access.end();
+            side.lock.unlock();
+            return Ok(());
+        }
+        access.end();
+        side.lock.unlock();
+        Err(value)
+    }
+
+    /// Takes the oldest value out in the same way.
+    #[inline(always)]
+    pub(crate) fn take_simply(&self) -> Option<T> {
+        let sides = &self.header().sides;
+        let lock = sides.head_lock();
+        if !lock.try_lock() {
+            return None;
+        }
+        let access = sides.head.own.get_mut();
+        // SAFETY: L1, the lock is held until `access` is gone.
+        let own = unsafe { access.deref() };
+        let (known, mut value) = (own.known(), None);
+        if let Some(at) = known.or_else(|| self.value_in(self.near(own)?, own)) {
+            // SAFETY: L4.
+            value = Some(unsafe { ring::take(own, at) });
+            sides.head.step();
+        }
+        access.end();
+        lock.unlock();
+        value
+    }
+
+    /// [`Hchan::take_plain`] where the side must go elsewhere for the value. Out of
+    /// line, so that the rest is small.
     ///
     /// # Safety
     ///
     /// The lock of the receiving side is held. It is given back.
     #[inline(never)]
-    unsafe fn take_plain_of_large(&self) -> Option<T> {
+    unsafe fn take_elsewhere(&self) -> Option<T> {
         let sides = &self.header().sides;
         let access = sides.head.own.get_mut();
         // SAFETY: L1, the lock is held until `access` is gone.
@@ -140,42 +192,60 @@ impl<T> Hchan<T> {
         if let Some(at) = own.known() {
             return Some(at);
         }
+        match self.near(own) {
+            Some(place) => self.room_in(place, own),
+            None => self.room_elsewhere(own),
+        }
+    }
+
+    /// The same where the side stands, as [`Hchan::near`] says.
+    #[inline(always)]
+    fn room_in(&self, place: Place, own: &mut Own) -> Option<u32> {
         let sides = &self.header().sides;
         let (gone_in, capacity) = (sides.tail.index(), sides.capacity());
         if !gone_in.is_plain() {
             return None;
         }
-        if capacity > ring::STRETCH {
-            return self.plain_room_of_large(own);
-        }
-        let out = sides.head.index_from_afar();
-        let free = capacity as u64 - gone_in.beyond(out);
-        own.learn(ring::place(own, capacity), free)
-    }
-
-    /// The same of a plain buffer that is no simple ring.
-    #[inline(never)]
-    fn plain_room_of_large(&self, own: &mut Own) -> Option<u32> {
-        let sides = &self.header().sides;
-        // SAFETY: the sending side's.
-        let place = unsafe { self.room(own, sides.capacity()) }?;
-        if sides.are_unbounded() {
+        if capacity == UNBOUNDED {
             return own.learn(place, place.left as u64);
         }
-        let gone_in = sides.tail.index().beyond(sides.head.index_from_afar());
-        own.learn(place, sides.capacity() as u64 - gone_in)
+        let out = sides.head.index_from_afar();
+        own.learn(place, capacity as u64 - gone_in.beyond(out))
     }
 
-    /// The slot from which the receiving side of a simple ring may take a value
-    /// plainly.
+    /// The same where it must go elsewhere.
+    #[inline(never)]
+    fn room_elsewhere(&self, own: &mut Own) -> Option<u32> {
+        let sides = &self.header().sides;
+        if !sides.tail.index().is_plain() {
+            return None;
+        }
+        // SAFETY: the sending side's. In a list of blocks all of it is room, in a
+        // ring what is not is left alone.
+        let place = unsafe { self.room(own, sides.capacity()) }?;
+        self.room_in(place, own)
+    }
+
+    /// The slot from which the receiving side may take a value plainly, where it
+    /// stands, as [`Hchan::near`] says.
     #[inline(always)]
-    fn plain_value(&self, own: &mut Own) -> Option<u32> {
+    fn value_in(&self, place: Place, own: &mut Own) -> Option<u32> {
         let sides = &self.header().sides;
         let (out, gone_in) = (sides.head.index(), sides.tail.index_from_afar());
         if !gone_in.is_plain() {
             return None;
         }
-        own.learn(ring::place(own, sides.capacity()), gone_in.beyond(out))
+        own.learn(place, gone_in.beyond(out))
+    }
+
+    /// Where a side goes on, if that is in its ring or in its block.
+    #[inline(always)]
+    fn near(&self, own: &Own) -> Option<Place> {
+        match self.header().sides.capacity() {
+            capacity if capacity <= ring::STRETCH => Some(ring::place(own, capacity)),
+            UNBOUNDED => blocks::rest::<T>(own),
+            _ => None,
+        }
     }
 
     /// Where the sending side goes on, in the slots that it has; none in a list
