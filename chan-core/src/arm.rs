@@ -69,10 +69,12 @@ impl<'c> Target<'c> {
         Some(seen)
     }
 
-    /// The same for a second time, to see if something has changed.
+    /// What a second look adds to the sum by which one sees if something has
+    /// changed. (A nil channel never changes.)
     #[inline(always)]
-    pub(crate) fn peek_again(self) -> Option<Seen> {
-        Some(self.header?.look(self.direction))
+    pub(crate) fn peek_again(self) -> u64 {
+        let header = self.header;
+        header.map_or(0, |header| header.look_again(self.direction))
     }
 }
 

@@ -367,6 +367,12 @@ impl Header {
         out.is_plain() || self.readiness().shows_nothing_but(Flags::SENDERS, still)
     }
 
+    /// See [`Readiness::look_again`].
+    #[inline(always)]
+    pub(crate) fn look_again(&self, direction: Direction) -> u64 {
+        self.readiness().look_again(&self.sides, direction)
+    }
+
     /// What it says without its lock of an operation.
     #[inline(always)]
     pub(crate) fn look(&self, direction: Direction) -> Seen {

@@ -260,8 +260,8 @@ fn sum_of_looks<G: Glances + ?Sized>(cases: &G, order: &[u16]) -> u64 {
     let targets = cases.targets();
     let looks = order
         .iter()
-        .filter_map(|&index| targets.target(index).peek_again());
-    looks.fold(0, |sum, seen| sum.wrapping_add(seen.sum()))
+        .map(|&index| targets.target(index).peek_again());
+    looks.fold(0, u64::wrapping_add)
 }
 
 /// Puts the cases in the order of the looks that follow; the first `first`

@@ -14,7 +14,8 @@
 //!     whom a close has settled take the lock before they go on.) A look that
 //!     says "ready" is a hint: a waiter that another channel has won is still in
 //!     its queue, and who asks for a permit has no value.
-//! R2  The number of a word grows with each change, and so do the indices. So
+//! R2  The number of a word grows with each change, so the word does, whatever
+//!     flags are below it; and the indices grow. So
 //!     looks that are taken twice, and the second time add up to the same sum,
 //!     have not changed between: all channels were as they say, together, at
 //!     the moment when the first round ended.
@@ -41,7 +42,7 @@
 //! `look_meets_values_that_come_and_go`, `look_meets_room_that_comes_and_goes`,
 //! `look_meets_force_send`, `look_meets_close_and_receipt`.
 
-use crate::sides::Sides;
+use crate::sides::{Index, Sides};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::waitq::Direction;
 
@@ -99,6 +100,13 @@ impl Flags {
 /// The number is above the flags.
 const ONE: u64 = Flags::ALL + 1;
 
+/// R2: each of the three only grows.
+#[inline(always)]
+fn sum(word: u64, one: Index, other: Index) -> u64 {
+    let indices = one.growing().wrapping_add(other.growing());
+    word.wrapping_add(indices)
+}
+
 /// A channel as it was at some moment, as far as one look shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -130,18 +138,18 @@ impl Readiness {
         let (one, last);
         let buffer = match direction {
             Direction::Recv => {
-                one = sides.head.index_from_afar().count();
+                one = sides.head.index_from_afar();
                 last = sides.tail.index_from_afar();
-                last.count() != one
+                !last.is_level_with(one)
             }
             Direction::Send => {
-                one = sides.tail.index_from_afar().count();
+                one = sides.tail.index_from_afar();
                 last = sides.head.index_from_afar();
-                one.saturating_sub(last.count()) < sides.capacity() as u64
+                one.count().saturating_sub(last.count()) < sides.capacity() as u64
             }
             Direction::Close => return self.look_for_close(word),
         };
-        let sum = (word / ONE).wrapping_add(one).wrapping_add(last.count());
+        let sum = sum(word, one, last);
         if last.is_plain() {
             // R1: the buffer was all there was to know.
             let flags = Flags::default();
@@ -173,8 +181,19 @@ impl Readiness {
         Seen {
             flags: Flags::of(word),
             ready: self.word() != word,
-            sum: word / ONE,
+            sum: word,
         }
+    }
+
+    /// The sum of a second look (R2), which asks for nothing else.
+    #[inline(always)]
+    pub(crate) fn look_again<M>(&self, sides: &Sides<M>, direction: Direction) -> u64 {
+        let word = self.word();
+        if direction == Direction::Close {
+            return word;
+        }
+        let (one, other) = (&sides.head, &sides.tail);
+        sum(word, one.index_from_afar(), other.index_from_afar())
     }
 
     /// Whether at a moment of this call `buffer` was true, and nothing was to be

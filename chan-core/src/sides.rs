@@ -176,6 +176,18 @@ impl Index {
         self.0 & SPECIAL == 0
     }
 
+    /// A number that grows with the count, and with nothing else.
+    #[inline(always)]
+    pub(crate) fn growing(self) -> u64 {
+        self.0 | SPECIAL
+    }
+
+    /// Whether as many values have gone by as in another.
+    #[inline(always)]
+    pub(crate) fn is_level_with(self, other: Index) -> bool {
+        self.growing() == other.growing()
+    }
+
     /// How much more this is than another of the same channel, which was as
     /// plain.
     #[inline(always)]
@@ -322,7 +334,7 @@ impl<M> Sides<M> {
     pub(crate) fn empty(&self) -> Option<Index> {
         let out = self.head.index_from_afar();
         let gone_in = self.tail.index_from_afar();
-        (gone_in.count() == out.count()).then_some(gone_in)
+        gone_in.is_level_with(out).then_some(gone_in)
     }
 
     /// Whether values alone fill the buffer, and how the receiving side is
