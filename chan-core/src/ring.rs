@@ -7,6 +7,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::birth::UNBOUNDED;
 use crate::sides::{Own, Place};
 use crate::sync::UnsafeCell;
 
@@ -57,7 +58,11 @@ pub(crate) fn place(own: &Own, capacity: usize) -> Place {
 }
 
 /// As many slots as can be counted from a base. That of a larger ring goes along.
-pub(crate) const STRETCH: usize = u32::MAX as usize;
+/// (One less than is possible: with words of 32 bits that would be no limit at
+/// all.)
+pub(crate) const STRETCH: usize = u32::MAX as usize - 1;
+
+const _: () = assert!(STRETCH < UNBOUNDED);
 
 /// The same in a ring of more slots than `MOST`.
 ///

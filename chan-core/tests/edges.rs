@@ -86,6 +86,10 @@ fn capacities_at_the_edge() {
     assert_eq!(tx.force_send(()), Ok(None));
     assert_eq!(rx.drain().count(), 2);
     assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    // No limit is no number, where words are small as well.
+    let (tx, rx) = unbounded();
+    assert_eq!((0..300).try_for_each(|value| tx.send(value)), Ok(()));
+    assert!(rx.drain().eq(0..300) && rx.is_empty());
 }
 
 #[test]
