@@ -40,6 +40,7 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// The same with the lock, whoever has it, and whatever it takes.
     #[inline(never)]
     fn send_unless_full(&self, value: T) -> Result<(), Refused<T>> {
         match self.put_plain(value) {
@@ -64,8 +65,8 @@ impl<T> Hchan<T> {
         unsafe { self.put_plain_from(value) }
     }
 
-    /// The same where values seem to fill the buffer. (What does not happen is
-    /// out of line, so that this needs no frame.)
+    /// [`Hchan::try_send`] where values seem to fill the buffer. (What does not
+    /// happen is out of line, so that this needs no frame.)
     #[inline(never)]
     fn try_send_full(&self, value: T) -> Result<(), Refused<T>> {
         let seen = self.header().look(Direction::Send);
@@ -151,7 +152,8 @@ impl<T> Hchan<T> {
             None => self.recv_what_is_there(),
         };
         // (A small value passes in registers so, which it does not beside a reason.
-        // What was closed and empty during the call is so now.)
+        // What was closed and empty during the call is so now, unless a value has
+        // come back: then there is one to be had, and this is not the end.)
         received.ok_or_else(|| match self.header().is_over() {
             true => Nothing::Closed,
             false => Nothing::Empty,
@@ -174,6 +176,7 @@ impl<T> Hchan<T> {
         }
     }
 
+    /// As [`Hchan::send_unless_full`].
     #[inline(never)]
     fn recv_unless_empty(&self) -> Option<T> {
         match self.take_plain() {
@@ -192,7 +195,7 @@ impl<T> Hchan<T> {
         self.take_plain()
     }
 
-    /// The same where the buffer seems to be empty.
+    /// [`Hchan::try_recv`] where the buffer seems to be empty.
     #[inline(never)]
     pub(crate) fn try_recv_empty(&self) -> Result<T, Nothing> {
         let seen = self.header().look(Direction::Recv);

@@ -3,9 +3,9 @@
 //! side ([`crate::sides`]) and a few instructions; it is what most operations
 //! of a busy channel are.
 //!
-//! Why one lock is enough: a side's `plain` is true only while nobody waits, so
-//! nobody is to be woken and no waiter is passed by (I1 to I3 of
-//! [`crate::hchan`]); the channel is open, and stays so until both locks are
+//! Why one lock is enough: the channel is plain only while nobody waits, so nobody
+//! is to be woken and no waiter is passed by (I1 to I3 of [`crate::hchan`]); it is
+//! open, and stays so until both locks are
 //! taken (I4); and the two sides touch different slots (G1, B1), as each knows too
 //! little rather than too much of the other (L4).
 //!

@@ -203,21 +203,7 @@ fn two_selects_meet() {
 /// moment is none of them ready, and a look says so.
 #[test]
 fn one_look_at_two_channels() {
-    model(|| {
-        let [a, b] = pair(1);
-        a.send(traced(1));
-        let other = {
-            let (a, b) = (a.clone(), b.clone());
-            thread::spawn(move || {
-                b.send(traced(2));
-                drop(a.try_recv());
-            })
-        };
-        let cases = End.and(RecvArm::arm(&b)).and(RecvArm::arm(&a));
-        let look = crate::selection::look::<_, 2>(cases, 2, |_| 0);
-        assert!(look.is_some());
-        other.join().unwrap();
-    });
+    one_look_while(|chan| drop(chan.try_recv()));
 }
 
 /// The same of a channel that was not plain for a moment after it had lost its
@@ -225,15 +211,23 @@ fn one_look_at_two_channels() {
 /// one had got its own.
 #[test]
 fn one_look_at_a_channel_that_is_plain_again() {
-    model(|| {
+    one_look_while(|chan| {
+        drop(chan.try_recv());
+        drop(chan.try_reserve());
+    });
+}
+
+/// A look at two channels, while one gets a value and then the other, which has
+/// one, is `emptied`: it is never that none is ready.
+fn one_look_while(emptied: fn(&Chan<Traced>)) {
+    model(move || {
         let [a, b] = pair(1);
         a.send(traced(1));
         let other = {
             let (a, b) = (a.clone(), b.clone());
             thread::spawn(move || {
                 b.send(traced(2));
-                drop(a.try_recv());
-                drop(a.try_reserve());
+                emptied(&a);
             })
         };
         let cases = End.and(RecvArm::arm(&b)).and(RecvArm::arm(&a));
